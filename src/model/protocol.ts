@@ -1,0 +1,160 @@
+import type { AppSettings } from './settings.ts'
+
+/**
+ * Everything that can happen to a fleet and everything a fleet can ask for. Both unions are closed: a new word is
+ * added here and the compiler names every place that must answer it. All of it is structured-cloneable.
+ */
+
+/** Where an instance listens. `host` is a literal address: `127.0.0.1` or `::1`. */
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+/** What one start of an app executes. Two launches with the same `version` are the same release. */
+export interface Launch {
+  /** Digest over the executable's bytes (or a folder's entry files) and every setting that shapes the process. */
+  readonly version: string
+  readonly file: string
+  readonly args: readonly string[]
+  readonly cwd: string
+  /** What the operator would recognise: the path in `apps/`, or the command line. Shown, never executed. */
+  readonly source: string
+  readonly env: Readonly<Record<string, string>>
+  readonly envFiles: readonly string[]
+  readonly uid: number | null
+  readonly gid: number | null
+  readonly umask: number | null
+}
+
+export type Event =
+  // from the intake (files and configuration)
+  | { readonly type: 'settling'; readonly app: string; readonly settings: AppSettings; readonly source: string }
+  | { readonly type: 'offered'; readonly app: string; readonly settings: AppSettings; readonly launch: Launch }
+  | {
+      readonly type: 'refused'
+      readonly app: string
+      readonly settings: AppSettings
+      readonly source: string
+      readonly reason: string
+    }
+  | { readonly type: 'remote'; readonly app: string; readonly settings: AppSettings; readonly url: string }
+  | { readonly type: 'settings'; readonly app: string; readonly settings: AppSettings }
+  | { readonly type: 'vanished'; readonly app: string }
+  // from the operator
+  | { readonly type: 'command'; readonly app: string; readonly verb: 'start' | 'stop' | 'restart' }
+  | { readonly type: 'shutdown' }
+  // from the processes
+  | { readonly type: 'spawned'; readonly run: number; readonly pid: number; readonly port: number }
+  | {
+      readonly type: 'exited'
+      readonly run: number
+      readonly exit: Exit
+    }
+  | { readonly type: 'probed'; readonly run: number; readonly result: ProbeResult }
+  // from the gateway
+  | GatewayReport
+  // from the clock
+  | { readonly type: 'tick' }
+
+/** What the gateway tells the supervisor. */
+export type GatewayReport =
+  | { readonly type: 'drained'; readonly run: number }
+  /** A request is waiting for an app that has no ready instance. */
+  | { readonly type: 'wanted'; readonly app: string }
+  /** An instance refused a connection: look at it now rather than at the next probe. */
+  | { readonly type: 'suspect'; readonly run: number }
+
+/** How a process ended, or why it never began. */
+export interface Exit {
+  readonly code: number | null
+  readonly signal: string | null
+  /** Set when the process could not be started at all: one sentence. */
+  readonly error: string | null
+  /** The last line the process wrote to stderr (or stdout when stderr stayed silent). */
+  readonly lastLine: string | null
+  /** The port we allocated turned out to be somebody else's. */
+  readonly portTaken: boolean
+}
+
+export type ProbeResult =
+  | {
+      readonly ok: true
+      readonly address: Address
+      /** One explaining sentence when the instance was found elsewhere than asked (other port, ::1, 0.0.0.0). */
+      readonly note: string | null
+    }
+  | { readonly ok: false; readonly reason: string }
+
+export type Effect =
+  | { readonly type: 'spawn'; readonly app: string; readonly run: number; readonly launch: Launch }
+  /** Look at an instance once, `after` ms from now, and answer with `probed`. */
+  | {
+      readonly type: 'probe'
+      readonly run: number
+      readonly purpose: 'readiness' | 'liveness'
+      readonly after: number
+      readonly address: Address | null
+      readonly path: string | null
+      readonly status: readonly (readonly [number, number])[]
+      readonly timeout: number
+    }
+  /** SIGTERM to the whole process tree of a run. Idempotent. */
+  | { readonly type: 'terminate'; readonly run: number }
+  /** SIGKILL to the whole process tree of a run. Idempotent. */
+  | { readonly type: 'kill'; readonly run: number }
+  /** An app has left the fleet, nothing of it runs any more. */
+  | { readonly type: 'forget'; readonly app: string }
+  /** Something an observer wants to know. */
+  | { readonly type: 'announce'; readonly announcement: Announcement }
+
+/** What is told about apps: one line in the log, one event in a stream. */
+export type Announcement =
+  | { readonly kind: 'refused'; readonly app: string; readonly reason: string }
+  | { readonly kind: 'starting'; readonly app: string; readonly run: number; readonly version: string }
+  | {
+      readonly kind: 'ready'
+      readonly app: string
+      readonly run: number
+      readonly pid: number
+      readonly address: Address
+      readonly version: string
+      /** Milliseconds from spawn to ready. */
+      readonly took: number
+      readonly note: string | null
+    }
+  | {
+      readonly kind: 'fell'
+      readonly app: string
+      readonly run: number
+      readonly pid: number | null
+      readonly reason: string
+    }
+  | {
+      readonly kind: 'resting'
+      readonly app: string
+      readonly falls: number
+      readonly for: number
+      readonly reason: string
+    }
+  | {
+      readonly kind: 'rejected'
+      readonly app: string
+      readonly version: string
+      readonly reason: string
+      readonly kept: string
+    }
+  | { readonly kind: 'draining'; readonly app: string; readonly run: number; readonly why: StopReason }
+  | { readonly kind: 'stopping'; readonly app: string; readonly run: number; readonly pid: number | null }
+  | {
+      readonly kind: 'killing'
+      readonly app: string
+      readonly run: number
+      readonly pid: number | null
+      readonly grace: number
+    }
+  | { readonly kind: 'stopped'; readonly app: string; readonly run: number; readonly why: StopReason }
+  | { readonly kind: 'gone'; readonly app: string }
+
+/** Why we ourselves end an instance. */
+export type StopReason = 'stopped' | 'replaced' | 'removed' | 'scaled down' | 'rejected' | 'shutting down'

@@ -1,0 +1,84 @@
+/**
+ * What the operator wants of one app, complete: every default is filled in by `config/` and the inside never meets
+ * `undefined`. Durations are milliseconds, sizes are bytes. Plain data, so that it may cross a thread boundary.
+ */
+export interface AppSettings {
+  /** DNS label, unique in the fleet: `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`. */
+  readonly name: string
+  readonly route: RouteSettings
+  /** How many instances serve at once. */
+  readonly instances: number
+  /** The argv to run, or null when the executable in `apps/` is the app. `{port}` is replaced in every element. */
+  readonly command: readonly string[] | null
+  /** Further arguments after the executable or the command. `{port}` is replaced. */
+  readonly args: readonly string[]
+  /** Absolute working folder, or null: the folder of a folder app, else `apps/` itself. */
+  readonly cwd: string | null
+  readonly env: Readonly<Record<string, string>>
+  /** Absolute paths, read anew at every start; a later file wins over an earlier one, `env` over all of them. */
+  readonly envFiles: readonly string[]
+  readonly uid: number | null
+  readonly gid: number | null
+  readonly umask: number | null
+  readonly health: HealthSettings
+  readonly stop: StopSettings
+  readonly restart: RestartSettings
+  /** A host we do not run: requests are relayed there and nothing is launched. */
+  readonly target: string | null
+}
+
+export interface RouteSettings {
+  /** `/hello`, or `/api/app1`; never a trailing slash, except that the root is `/`. Matched by whole segments. */
+  readonly path: string
+  /** Lower case, without port. `<name>.localhost` is always the first. */
+  readonly hosts: readonly string[]
+  /** Whether `path` is removed before the app sees the target (and put back into `Location` and cookie paths). */
+  readonly strip: boolean
+  readonly auth: 'token' | 'none'
+  readonly hold: HoldSettings
+  readonly timeouts: TimeoutSettings
+}
+
+export interface HoldSettings {
+  /** How long a request may wait for its app to become ready. */
+  readonly for: number
+  /** How many requests of one app may wait at once; one more is refused with 503. */
+  readonly max: number
+}
+
+export interface TimeoutSettings {
+  /** To open a socket to an instance. */
+  readonly connect: number
+  /** From the last request byte to the first byte of the response head. 0 = no limit. */
+  readonly response: number
+}
+
+export interface HealthSettings {
+  /** Null: ready means that the app's process tree owns the listening socket and accepts on it. */
+  readonly path: string | null
+  /** Statuses that count as healthy, inclusive pairs. */
+  readonly status: readonly (readonly [low: number, high: number])[]
+  /** Between two liveness probes. */
+  readonly interval: number
+  /** Of one probe. */
+  readonly timeout: number
+  /** Missed liveness probes in a row that make an instance unhealthy. */
+  readonly misses: number
+  /** From the spawn to ready; later than this the instance is given up. */
+  readonly boot: number
+}
+
+export interface StopSettings {
+  /** How long requests in flight may take to finish before the instance is told to stop. */
+  readonly drain: number
+  /** From SIGTERM to SIGKILL. */
+  readonly grace: number
+}
+
+export interface RestartSettings {
+  /** Delay before the second restart in a row (the first is immediate); doubles with every further fall. */
+  readonly min: number
+  readonly max: number
+  /** Time spent ready that takes one fall off the count. */
+  readonly forgive: number
+}
