@@ -1,4 +1,4 @@
-import type { Instance, Release } from './instance.ts'
+import { deadline, isAlive, type Instance, type Release } from './instance.ts'
 import type { AppSettings } from './settings.ts'
 
 /** All apps by name. Immutable, replaced whole by `advance`. */
@@ -6,6 +6,8 @@ export interface Fleet {
   readonly apps: ReadonlyMap<string, App>
   readonly nextRun: number
   readonly nextGeneration: number
+  /** Apps that wait for a place to start in, first come first served. */
+  readonly queue: readonly string[]
   /** How many instances may be in their first second at once, so that a hundred apps do not boot on top of each other. */
   readonly parallelStarts: number
   readonly closing: boolean
@@ -22,6 +24,8 @@ export interface App {
   readonly current: Release | null
   /** The last release that proved itself by getting all its instances ready. `current` until proven otherwise. */
   readonly good: Release | null
+  /** Whether `good` is kept serving beside a `current` that has not proved itself: true when it served at the offer. */
+  readonly cover: boolean
   /** The newest offer that did not make it, and why: shown until another one does. */
   readonly rejected: { readonly version: string; readonly reason: string; readonly at: number } | null
   readonly falls: Falls
@@ -52,4 +56,47 @@ export interface Falls {
   readonly last: { readonly at: number; readonly reason: string } | null
   /** When a request last woke a resting app early. */
   readonly woken: number
+}
+
+/** An instance in its first `startSlot` milliseconds occupies one of `parallelStarts` places; a slow boot then frees it. */
+const startSlot = 1_000
+
+export function emptyFleet(parallelStarts: number): Fleet {
+  return { apps: new Map(), nextRun: 1, nextGeneration: 1, queue: [], parallelStarts, closing: false }
+}
+
+/** A release is a candidate as long as an older one that proved itself could take over again. */
+export function isCandidate(app: App): boolean {
+  return app.current !== null && app.good !== null && app.good.generation !== app.current.generation
+}
+
+export function aliveOf(app: App, release: Release): number {
+  return app.instances.filter((it) => isAlive(it) && it.release.generation === release.generation).length
+}
+
+export function readyOf(app: App, release: Release): number {
+  return app.instances.filter((it) => it.state === 'ready' && it.release.generation === release.generation).length
+}
+
+/** Whether one more instance may start now. */
+export function hasStartSlot(fleet: Fleet, now: number): boolean {
+  let taken = 0
+  for (const app of fleet.apps.values()) {
+    for (const it of app.instances) if (it.state === 'starting' && now - it.born < startSlot) taken += 1
+  }
+  return taken < fleet.parallelStarts
+}
+
+/** When the fleet next needs a `tick`; Infinity when nothing waits for the clock. */
+export function nextDeadline(fleet: Fleet, now: number): number {
+  let next = Infinity
+  for (const app of fleet.apps.values()) {
+    if (app.standing.kind === 'resting') next = Math.min(next, app.standing.until)
+    for (const it of app.instances) {
+      next = Math.min(next, deadline(it))
+      const slotFree = it.born + startSlot
+      if (it.state === 'starting' && fleet.queue.length > 0 && slotFree > now) next = Math.min(next, slotFree)
+    }
+  }
+  return next
 }

@@ -1,4 +1,5 @@
-import type { Address, Exit, Launch, StopReason } from './protocol.ts'
+import type { Address, Effect, Exit, Launch, ProbeResult, StopReason } from './protocol.ts'
+import type { AppSettings } from './settings.ts'
 
 /**
  * One run of one release of an app. A line, never a loop: it is born, it dies, and a restart is another Instance.
@@ -72,4 +73,215 @@ export type Cause =
 export interface Release {
   readonly generation: number
   readonly launch: Launch
+}
+
+/** What happens to one instance. The fleet's events, narrowed. */
+export type InstanceEvent =
+  | { readonly type: 'spawned'; readonly pid: number; readonly port: number }
+  | { readonly type: 'probed'; readonly result: ProbeResult }
+  | { readonly type: 'suspect' }
+  | { readonly type: 'end'; readonly cause: Cause }
+  | { readonly type: 'drained' }
+  | { readonly type: 'tick' }
+  | { readonly type: 'exited'; readonly exit: Exit }
+
+export interface Stepped {
+  readonly instance: Instance
+  readonly effects: readonly Effect[]
+}
+
+/** SIGKILL is repeated at this pace while something of the tree is still there (a process in uninterruptible sleep). */
+const killAgain = 1_000
+
+/** The first look at a starting instance, and the slowest pace of looking: a fast app is ready within milliseconds. */
+const firstLook = 5
+const slowestLook = 250
+
+/** A newborn. */
+export function beget(run: number, app: string, release: Release, settings: AppSettings, now: number): Starting {
+  return {
+    state: 'starting',
+    run,
+    app,
+    release,
+    born: now,
+    pid: null,
+    port: null,
+    deadline: now + settings.health.boot,
+    probes: 0,
+    complaint: null,
+  }
+}
+
+/** Every state answers every event; what does not concern it leaves it as it is. */
+export function step(instance: Instance, event: InstanceEvent, settings: AppSettings, now: number): Stepped {
+  switch (event.type) {
+    case 'spawned':
+      return spawned(instance, event.pid, event.port, settings)
+    case 'probed':
+      return probed(instance, event.result, settings, now)
+    case 'suspect':
+      return instance.state === 'ready' ? { instance, effects: [look(instance, settings, 0)] } : same(instance)
+    case 'end':
+      return end(instance, event.cause, settings, now)
+    case 'drained':
+      return instance.state === 'draining' ? stop(instance, instance.cause, settings, now) : same(instance)
+    case 'tick':
+      return tick(instance, settings, now)
+    case 'exited':
+      return exited(instance, event.exit, now)
+  }
+}
+
+/** When the clock next matters to this instance; Infinity when it does not. */
+export function deadline(instance: Instance): number {
+  switch (instance.state) {
+    case 'starting':
+      return instance.deadline
+    case 'draining':
+    case 'stopping':
+      return instance.until
+    case 'ready':
+    case 'exited':
+      return Infinity
+  }
+}
+
+export function isAlive(instance: Instance): instance is Starting | Ready {
+  return instance.state === 'starting' || instance.state === 'ready'
+}
+
+function same(instance: Instance): Stepped {
+  return { instance, effects: [] }
+}
+
+function spawned(instance: Instance, pid: number, port: number, settings: AppSettings): Stepped {
+  if (instance.pid !== null || instance.state === 'exited') return same(instance)
+  const next = { ...instance, pid, port }
+  return { instance: next, effects: next.state === 'starting' ? [look(next, settings, firstLook)] : [] }
+}
+
+function probed(instance: Instance, result: ProbeResult, settings: AppSettings, now: number): Stepped {
+  if (instance.state === 'starting') {
+    if (!result.ok) {
+      const next = { ...instance, probes: instance.probes + 1, complaint: result.reason }
+      return { instance: next, effects: [look(next, settings, Math.min(slowestLook, firstLook * 1.3 ** next.probes))] }
+    }
+    const { run, app, release, born, pid, port } = instance
+    const { address, note } = result
+    const ready: Ready = { state: 'ready', run, app, release, born, pid, port, since: now, address, note, misses: 0 }
+    return { instance: ready, effects: [look(ready, settings, settings.health.interval), announceReady(ready)] }
+  }
+  if (instance.state !== 'ready') return same(instance)
+  if (result.ok) {
+    const well = instance.misses === 0 ? instance : { ...instance, misses: 0 }
+    return { instance: well, effects: [look(well, settings, settings.health.interval)] }
+  }
+  const next = { ...instance, misses: instance.misses + 1 }
+  if (next.misses >= settings.health.misses) {
+    return end(next, { kind: 'unhealthy', reason: `${result.reason} (${next.misses} times in a row)` }, settings, now)
+  }
+  // After a miss look again sooner: a closed listener is found within a second, a busy app still gets its timeouts.
+  return { instance: next, effects: [look(next, settings, settings.health.interval / 4)] }
+}
+
+function end(instance: Instance, cause: Cause, settings: AppSettings, now: number): Stepped {
+  if (instance.state === 'starting') return stop(instance, cause, settings, now)
+  if (instance.state !== 'ready') return same(instance)
+  const { run, app, release, born, pid, port, address } = instance
+  const until = now + settings.stop.drain
+  const draining: Draining = { state: 'draining', run, app, release, born, pid, port, address, until, cause }
+  const effects: Effect[] = []
+  if (cause.kind === 'asked') {
+    effects.push({ type: 'announce', announcement: { kind: 'draining', app, run, why: cause.why } })
+  }
+  return { instance: draining, effects }
+}
+
+function stop(instance: Starting | Draining, cause: Cause, settings: AppSettings, now: number): Stepped {
+  const { run, app, release, born, pid, port } = instance
+  const until = now + settings.stop.grace
+  return {
+    instance: { state: 'stopping', run, app, release, born, pid, port, until, kills: 0, cause },
+    effects: [
+      { type: 'terminate', run },
+      { type: 'announce', announcement: { kind: 'stopping', app, run, pid } },
+    ],
+  }
+}
+
+function tick(instance: Instance, settings: AppSettings, now: number): Stepped {
+  if (deadline(instance) > now) return same(instance)
+  switch (instance.state) {
+    case 'starting':
+      return stop(instance, { kind: 'never-ready', reason: neverReady(instance, settings) }, settings, now)
+    case 'draining':
+      return stop(instance, instance.cause, settings, now)
+    case 'stopping': {
+      const { app, run, pid } = instance
+      const effects: Effect[] = [{ type: 'kill', run }]
+      if (instance.kills === 0) {
+        effects.push({ type: 'announce', announcement: { kind: 'killing', app, run, pid, grace: settings.stop.grace } })
+      }
+      return { instance: { ...instance, until: now + killAgain, kills: instance.kills + 1 }, effects }
+    }
+    case 'ready':
+    case 'exited':
+      return same(instance)
+  }
+}
+
+function exited(instance: Instance, exit: Exit, now: number): Stepped {
+  if (instance.state === 'exited') return same(instance)
+  const { run, app, release, born, pid, port } = instance
+  const cause: Cause =
+    instance.state === 'draining' || instance.state === 'stopping'
+      ? instance.cause
+      : { kind: 'died', reason: describeExit(exit, instance, now) }
+  return { instance: { state: 'exited', run, app, release, born, pid, port, exit, cause }, effects: [] }
+}
+
+function look(instance: Starting | Ready, settings: AppSettings, after: number): Effect {
+  const { path, status, timeout } = settings.health
+  return {
+    type: 'probe',
+    run: instance.run,
+    purpose: instance.state === 'ready' ? 'liveness' : 'readiness',
+    after,
+    address: instance.state === 'ready' ? instance.address : null,
+    path,
+    status,
+    timeout,
+  }
+}
+
+function announceReady(ready: Ready): Effect {
+  const { app, run, address, note, since, born } = ready
+  const version = ready.release.launch.version
+  const announcement = {
+    kind: 'ready',
+    app,
+    run,
+    pid: ready.pid ?? 0,
+    address,
+    version,
+    took: since - born,
+    note,
+  } as const
+  return { type: 'announce', announcement }
+}
+
+function neverReady(instance: Starting, settings: AppSettings): string {
+  const complaint = instance.complaint === null ? '' : `: ${instance.complaint}`
+  return `not ready within ${settings.health.boot / 1000}s${complaint}`
+}
+
+function describeExit(exit: Exit, instance: Starting | Ready, now: number): string {
+  if (exit.error !== null) return exit.error
+  const how = exit.signal === null ? `exited with code ${exit.code ?? '?'}` : `was killed by ${exit.signal}`
+  const when =
+    instance.state === 'starting'
+      ? 'before it was ready'
+      : `after ${((now - instance.since) / 1000).toFixed(1)}s of service`
+  return `${how} ${when}${exit.lastLine === null ? '' : `: ${exit.lastLine}`}`
 }

@@ -1,0 +1,236 @@
+import { aliveOf, hasStartSlot, isCandidate, readyOf, type App, type Fleet, type Standing } from './fleet.ts'
+import { rejectCandidate, settleFall } from './falls.ts'
+import { beget, isAlive, step, type Instance, type InstanceEvent, type Release } from './instance.ts'
+import { note } from './note.ts'
+import type { Announcement, Effect, Event, StopReason } from './protocol.ts'
+
+export interface Advanced {
+  /** The same object when nothing changed. */
+  readonly fleet: Fleet
+  readonly effects: readonly Effect[]
+}
+
+/**
+ * The one reducer. Notes the event, then asks of every app it touched, in this order: what must go, is the rest over,
+ * what must come. Zero-downtime replacement, rollback, rolling restarts, scaling and shutdown all fall out of these
+ * three questions; none of them has code of its own that starts or stops anything.
+ *
+ * `now` is milliseconds on a monotonic clock, `chance` in [0, 1) feeds the jitter.
+ */
+export function advance(fleet: Fleet, event: Event, now: number, chance: number): Advanced {
+  const draft = new Draft(fleet, now, chance)
+  const touched = draft.note(event)
+  for (const name of touched) draft.settle(name)
+  draft.startQueued()
+  return draft.finish()
+}
+
+/** The working copy of one `advance`: nothing of it outlives the call. */
+class Draft {
+  readonly #before: Fleet
+  readonly #now: number
+  readonly #chance: number
+  readonly #effects: Effect[] = []
+  #fleet: Fleet
+
+  constructor(fleet: Fleet, now: number, chance: number) {
+    this.#before = fleet
+    this.#fleet = fleet
+    this.#now = now
+    this.#chance = chance
+  }
+
+  finish(): Advanced {
+    return { fleet: this.#fleet, effects: this.#effects }
+  }
+
+  /** Writes the event down and says which apps must be looked at. */
+  note(event: Event): readonly string[] {
+    switch (event.type) {
+      case 'tick':
+        return this.#tick()
+      case 'shutdown':
+        this.#fleet = { ...this.#fleet, closing: true, queue: [] }
+        return [...this.#fleet.apps.keys()]
+      case 'spawned':
+      case 'exited':
+      case 'probed':
+      case 'drained':
+      case 'suspect':
+        return this.#noteInstance(event.run, event)
+      default: {
+        const noted = note(this.#fleet, event, this.#now)
+        this.#fleet = noted.fleet
+        this.#effects.push(...noted.effects)
+        return [event.app]
+      }
+    }
+  }
+
+  /** What must go, is the rest over, what must come. */
+  settle(name: string): void {
+    let app = this.#fleet.apps.get(name)
+    if (!app) return
+    // A release has proved itself once all the instances it should have are ready together.
+    if (app.current && isCandidate(app) && readyOf(app, app.current) >= app.settings.instances) {
+      app = { ...app, good: app.current, cover: false }
+      this.#put(app)
+    } else if (app.current && app.good === null && readyOf(app, app.current) > 0) {
+      app = { ...app, good: app.current }
+      this.#put(app)
+    }
+    const demands = demandsOf(app, this.#fleet.closing)
+    this.#retire(app, demands)
+    app = this.#fleet.apps.get(name) ?? app
+    if (app.standing.kind === 'gone' && app.instances.length === 0) {
+      this.#remove(name)
+      return
+    }
+    const missing = app.standing.kind === 'on' && demands.some((it) => aliveOf(app, it.release) < it.count)
+    const queued = this.#fleet.queue.includes(name)
+    if (missing && !queued) this.#fleet = { ...this.#fleet, queue: [...this.#fleet.queue, name] }
+    if (!missing && queued) this.#fleet = { ...this.#fleet, queue: this.#fleet.queue.filter((it) => it !== name) }
+  }
+
+  /** Gives free places to those who wait, one instance at a time, so that one app of many instances is not first. */
+  startQueued(): void {
+    while (this.#fleet.queue.length > 0 && hasStartSlot(this.#fleet, this.#now)) {
+      const [name = '', ...rest] = this.#fleet.queue
+      this.#fleet = { ...this.#fleet, queue: rest }
+      const app = this.#fleet.apps.get(name)
+      const wanted = app && demandsOf(app, this.#fleet.closing).find((it) => aliveOf(app, it.release) < it.count)
+      if (!app || !wanted) continue
+      const run = this.#fleet.nextRun
+      const born = beget(run, name, wanted.release, app.settings, this.#now)
+      this.#fleet = { ...this.#fleet, nextRun: run + 1 }
+      this.#put({ ...app, instances: [...app.instances, born] })
+      const { launch } = wanted.release
+      this.#effects.push({ type: 'spawn', app: name, run, launch })
+      this.#announce({ kind: 'starting', app: name, run, version: launch.version })
+      this.settle(name)
+    }
+  }
+
+  #tick(): readonly string[] {
+    const touched: string[] = []
+    for (const [name, app] of this.#fleet.apps) {
+      if (app.standing.kind === 'resting' && app.standing.until <= this.#now) {
+        this.#put({ ...app, standing: { kind: 'on' } })
+        touched.push(name)
+      }
+      for (const instance of app.instances) if (this.#step(instance, { type: 'tick' })) touched.push(name)
+    }
+    return touched
+  }
+
+  #noteInstance(run: number, event: InstanceEvent): readonly string[] {
+    for (const app of this.#fleet.apps.values()) {
+      const instance = app.instances.find((it) => it.run === run)
+      if (instance) return this.#step(instance, event) ? [app.name] : []
+    }
+    // A word from a life that is over.
+    return []
+  }
+
+  /** Advances one instance and charges its fall, if this is where it falls. True when it changed. */
+  #step(instance: Instance, event: InstanceEvent): boolean {
+    const app = this.#fleet.apps.get(instance.app)
+    if (!app) return false
+    const stepped = step(instance, event, app.settings, this.#now)
+    this.#effects.push(...stepped.effects)
+    const next = stepped.instance
+    if (next === instance) return false
+    const over = next.state === 'exited'
+    const instances = app.instances.flatMap((it) => (it.run !== next.run ? [it] : over ? [] : [next]))
+    this.#put({ ...app, instances })
+    // Charged when the instance falls, not when its exit arrives: a never-ready app would else be started again and
+    // again while the old processes are still being stopped.
+    if (isAlive(instance) && !isAlive(next) && 'cause' in next && next.cause.kind !== 'asked') {
+      this.#fall(instance, next.cause.reason, next.state === 'exited' && next.exit.portTaken)
+    }
+    if (over && next.cause.kind === 'asked') {
+      this.#announce({ kind: 'stopped', app: app.name, run: next.run, why: next.cause.why })
+    }
+    return true
+  }
+
+  #fall(instance: Instance, reason: string, portTaken: boolean): void {
+    const app = this.#fleet.apps.get(instance.app)
+    if (!app) return
+    this.#announce({ kind: 'fell', app: app.name, run: instance.run, pid: instance.pid, reason })
+    const fallen =
+      isCandidate(app) &&
+      instance.release.generation === app.current?.generation &&
+      !(portTaken && app.falls.streak < 3)
+        ? rejectCandidate(app, reason, this.#now)
+        : settleFall(app, instance, reason, this.#now, this.#chance)
+    this.#put(fallen.app)
+    if (fallen.announcement) this.#announce(fallen.announcement)
+  }
+
+  #retire(app: App, demands: readonly Demand[]): void {
+    // Of equals, what has not begun to serve goes first, then the oldest.
+    const alive = app.instances.filter(isAlive)
+    // What still serves without being wanted any more (a predecessor that never fully proved itself) stays until its
+    // successors are ready.
+    let short = app.settings.instances - demands.reduce((sum, it) => sum + readyOf(app, it.release), 0)
+    const order = [...alive.filter((it) => it.state === 'starting'), ...alive.filter((it) => it.state === 'ready')]
+    for (const instance of order) {
+      const current = this.#fleet.apps.get(app.name) ?? app
+      const demand = demands.find((it) => it.release.generation === instance.release.generation)
+      if (demand && aliveOf(current, demand.release) <= demand.count) continue
+      const older = app.current !== null && instance.release.generation < app.current.generation
+      if (!demand && older && demands.length > 0 && instance.state === 'ready' && short-- > 0) continue
+      this.#step(instance, { type: 'end', cause: { kind: 'asked', why: this.#whyEnd(app, instance, demand) } })
+    }
+  }
+
+  #whyEnd(app: App, instance: Instance, demand: Demand | undefined): StopReason {
+    if (this.#fleet.closing) return 'shutting down'
+    if (app.standing.kind === 'gone') return 'removed'
+    if (app.standing.kind === 'off') return 'stopped'
+    if (demand && demand.release.generation === app.current?.generation) return 'scaled down'
+    const newest = app.current?.generation ?? 0
+    return instance.release.generation > newest ? 'rejected' : 'replaced'
+  }
+
+  #remove(name: string): void {
+    const apps = new Map(this.#fleet.apps)
+    apps.delete(name)
+    this.#fleet = { ...this.#fleet, apps, queue: this.#fleet.queue.filter((it) => it !== name) }
+    this.#effects.push({ type: 'forget', app: name })
+    this.#announce({ kind: 'gone', app: name })
+  }
+
+  #put(app: App): void {
+    const apps =
+      this.#fleet.apps === this.#before.apps ? new Map(this.#fleet.apps) : (this.#fleet.apps as Map<string, App>)
+    apps.set(app.name, app)
+    this.#fleet = { ...this.#fleet, apps }
+  }
+
+  #announce(announcement: Announcement): void {
+    this.#effects.push({ type: 'announce', announcement })
+  }
+}
+
+interface Demand {
+  readonly release: Release
+  readonly count: number
+}
+
+/** How many instances of which release an app should have alive now. */
+function demandsOf(app: App, closing: boolean): readonly Demand[] {
+  if (closing || !app.current || !runs(app.standing)) return []
+  const { instances } = app.settings
+  const demands: Demand[] = [{ release: app.current, count: instances }]
+  if (app.good && app.cover && isCandidate(app)) {
+    demands.push({ release: app.good, count: Math.max(0, instances - readyOf(app, app.current)) })
+  }
+  return demands
+}
+
+/** A resting app keeps what it has; it only starts nothing. */
+function runs(standing: Standing): boolean {
+  return standing.kind === 'on' || standing.kind === 'resting'
+}

@@ -1,0 +1,42 @@
+import type { App } from './fleet.ts'
+import type { Instance } from './instance.ts'
+import type { Announcement } from './protocol.ts'
+import { backoff, charge, noFalls } from './restart.ts'
+
+interface Fallen {
+  readonly app: App
+  readonly announcement: Announcement | null
+}
+
+/** A release that falls before it has proved itself never replaces one that has. */
+export function rejectCandidate(app: App, reason: string, now: number): Fallen {
+  const { current, good } = app
+  if (!current || !good) return { app, announcement: null }
+  const { version } = current.launch
+  return {
+    app: {
+      ...app,
+      current: good,
+      cover: false,
+      falls: noFalls,
+      standing: app.standing.kind === 'resting' ? { kind: 'on' } : app.standing,
+      rejected: { version, reason, at: now },
+    },
+    announcement: { kind: 'rejected', app: app.name, version, reason, kept: good.launch.version },
+  }
+}
+
+/** Charges the fall and rests if it was not the first in a row. */
+export function settleFall(app: App, instance: Instance, reason: string, now: number, chance: number): Fallen {
+  const healthy = instance.state === 'ready' ? now - instance.since : 0
+  const falls = charge(app.falls, reason, healthy, app.settings.restart, now)
+  const rest = backoff(falls.streak, app.settings.restart, chance)
+  const charged = { ...app, falls }
+  if (rest === 0 || (app.standing.kind !== 'on' && app.standing.kind !== 'resting')) {
+    return { app: charged, announcement: null }
+  }
+  return {
+    app: { ...charged, standing: { kind: 'resting', until: now + rest, reason } },
+    announcement: { kind: 'resting', app: app.name, falls: falls.streak, for: rest, reason },
+  }
+}

@@ -1,0 +1,129 @@
+import { type App, type Fleet, type Standing } from './fleet.ts'
+import { isAlive, type Release } from './instance.ts'
+import type { Effect, Event, Launch } from './protocol.ts'
+import { noFalls, wakeInterval } from './restart.ts'
+import type { AppSettings } from './settings.ts'
+
+/** The events that concern an app as a whole: what the intake found, what the operator said, what a request wants. */
+export type AppEvent = Extract<Event, { readonly app: string }>
+
+/** Writes one of them down. Starts and stops nothing: that follows from what is written. */
+export function note(fleet: Fleet, event: AppEvent, now: number): { fleet: Fleet; effects: readonly Effect[] } {
+  const known = fleet.apps.get(event.app)
+  const effects: Effect[] = []
+  let nextGeneration = fleet.nextGeneration
+  const release = (launch: Launch): Release => ({ generation: nextGeneration++, launch })
+  let app: App | undefined
+  switch (event.type) {
+    case 'settling':
+      app = known
+        ? { ...known, settings: event.settings }
+        : newborn(event.app, event.settings, event.source, { kind: 'settling' })
+      if (known?.standing.kind === 'refused') app = { ...app, standing: { kind: 'settling' }, source: event.source }
+      break
+    case 'offered':
+      app = offered(known ?? newborn(event.app, event.settings, event.launch.source, { kind: 'on' }), event, release)
+      break
+    case 'refused':
+      app = refused(known, event, now)
+      effects.push({ type: 'announce', announcement: { kind: 'refused', app: event.app, reason: event.reason } })
+      break
+    case 'remote':
+      app = {
+        ...(known ?? newborn(event.app, event.settings, event.url, { kind: 'on' })),
+        settings: event.settings,
+        source: event.url,
+        standing: { kind: 'remote', url: event.url },
+        current: null,
+        good: null,
+        cover: false,
+        rejected: null,
+      }
+      break
+    case 'settings':
+      app = known && { ...known, settings: event.settings }
+      break
+    case 'vanished':
+      app = known && { ...known, standing: { kind: 'gone' }, current: null, good: null, cover: false }
+      break
+    case 'command':
+      app = known && commanded(known, event.verb, release)
+      break
+    case 'wanted':
+      app = known && wanted(known, now)
+      break
+  }
+  if (!app || app === known) return { fleet, effects }
+  const apps = new Map(fleet.apps).set(app.name, app)
+  return { fleet: { ...fleet, apps, nextGeneration }, effects }
+}
+
+function newborn(name: string, settings: AppSettings, source: string, standing: Standing): App {
+  return {
+    name,
+    settings,
+    source,
+    standing,
+    current: null,
+    good: null,
+    cover: false,
+    rejected: null,
+    falls: noFalls,
+    instances: [],
+  }
+}
+
+function offered(
+  app: App,
+  { settings, launch }: { readonly settings: AppSettings; readonly launch: Launch },
+  release: (launch: Launch) => Release,
+): App {
+  const next: App = { ...app, settings, source: launch.source, rejected: null }
+  const standing: Standing = app.standing.kind === 'off' ? app.standing : { kind: 'on' }
+  if (app.current?.launch.version === launch.version && app.standing.kind !== 'gone') {
+    // The same bytes and settings again: whatever was rejected meanwhile has been taken back.
+    return app.standing.kind === 'resting' ? next : { ...next, standing }
+  }
+  const good = provenBy(app)
+  return { ...next, standing, current: release(launch), good, cover: serves(app, good), falls: noFalls }
+}
+
+function refused(known: App | undefined, event: Extract<AppEvent, { readonly type: 'refused' }>, now: number): App {
+  const app = known ?? newborn(event.app, event.settings, event.source, { kind: 'on' })
+  const { settings, source, reason } = event
+  // A file that cannot run never takes the place of a version that proved itself.
+  if (app.good && app.standing.kind !== 'gone') return { ...app, settings, rejected: { version: '-', reason, at: now } }
+  return {
+    ...app,
+    settings,
+    source,
+    standing: { kind: 'refused', reason },
+    current: null,
+    good: null,
+    cover: false,
+    rejected: null,
+  }
+}
+
+function commanded(app: App, verb: 'start' | 'stop' | 'restart', release: (launch: Launch) => Release): App {
+  if (!app.current || app.standing.kind === 'gone') return app
+  if (verb === 'stop') return { ...app, standing: { kind: 'off' } }
+  if (verb === 'start') return app.standing.kind === 'on' ? app : { ...app, standing: { kind: 'on' }, falls: noFalls }
+  const good = provenBy(app)
+  const current = release(app.current.launch)
+  return { ...app, standing: { kind: 'on' }, current, good, cover: serves(app, good), falls: noFalls, rejected: null }
+}
+
+function wanted(app: App, now: number): App {
+  if (app.standing.kind !== 'resting' || now - app.falls.woken < wakeInterval) return app
+  return { ...app, standing: { kind: 'on' }, falls: { ...app.falls, woken: now } }
+}
+
+/** The release a new one has to beat. */
+function provenBy(app: App): Release | null {
+  return app.standing.kind === 'gone' ? null : app.good
+}
+
+function serves(app: App, release: Release | null): boolean {
+  return app.instances.some((it) => isAlive(it) && it.release.generation === release?.generation)
+}

@@ -1,0 +1,218 @@
+import type { App, Fleet } from './fleet.ts'
+import type { Instance } from './instance.ts'
+
+/** The whole fleet as it is told to people and programs. Never holds a value of an app's environment. */
+export interface StatusDocument {
+  /** Of Quaymaster. */
+  readonly version: string
+  readonly pid: number
+  /** ISO 8601. */
+  readonly startedAt: string
+  readonly url: string
+  readonly adminUrl: string | null
+  readonly closing: boolean
+  /** What a shutdown still waits for, a phrase each. */
+  readonly waitingFor: readonly string[]
+  readonly apps: readonly AppStatus[]
+}
+
+/**
+ * - `degraded`: it serves, with fewer instances than wanted, and it has fallen
+ * - `replacing`: an older release serves until the newer one is ready
+ */
+export type AppState =
+  | 'settling'
+  | 'refused'
+  | 'starting'
+  | 'ready'
+  | 'degraded'
+  | 'replacing'
+  | 'resting'
+  | 'stopping'
+  | 'off'
+  | 'remote'
+
+export interface AppStatus {
+  readonly name: string
+  readonly state: AppState
+  /** Why it is not simply ready, in a sentence. */
+  readonly reason: string | null
+  readonly source: string
+  /** Where the main listener serves it by path. */
+  readonly url: string
+  /** Where the main listener serves it by host name. */
+  readonly hostUrl: string | null
+  /** Of the release that should serve. */
+  readonly version: string | null
+  /** How many instances should serve. */
+  readonly wanted: number
+  readonly instances: readonly InstanceStatus[]
+  readonly falls: {
+    readonly total: number
+    /** Those that still count towards the backoff. */
+    readonly streak: number
+    readonly last: { readonly at: string; readonly reason: string } | null
+  }
+  /** The newest version that did not make it; the one before it serves on. */
+  readonly rejected: { readonly version: string; readonly reason: string; readonly at: string } | null
+}
+
+export interface InstanceStatus {
+  readonly run: number
+  readonly state: Instance['state']
+  readonly version: string
+  readonly pid: number | null
+  readonly host: string | null
+  /** Where it listens, or before that is known the port it was given. */
+  readonly port: number | null
+  /** Milliseconds since it was spawned. */
+  readonly uptime: number
+  readonly note: string | null
+}
+
+export interface StatusFacts {
+  readonly version: string
+  readonly pid: number
+  /** Of the main listener, with a trailing slash. */
+  readonly url: string
+  readonly adminUrl: string | null
+  /** Milliseconds on the fleet's clock. */
+  readonly now: number
+  readonly startedAt: number
+  /** Milliseconds since the epoch at `now`. */
+  readonly wall: number
+  readonly waitingFor: readonly string[]
+}
+
+export function describeFleet(fleet: Fleet, facts: StatusFacts): StatusDocument {
+  const apps = [...fleet.apps.values()].map((app) => describeApp(app, facts))
+  return {
+    version: facts.version,
+    pid: facts.pid,
+    startedAt: dateOf(facts.startedAt, facts),
+    url: facts.url,
+    adminUrl: facts.adminUrl,
+    closing: fleet.closing,
+    waitingFor: facts.waitingFor,
+    apps: apps.sort((a, b) => (a.name < b.name ? -1 : 1)),
+  }
+}
+
+export function describeApp(app: App, facts: StatusFacts): AppStatus {
+  const { route } = app.settings
+  const host = route.hosts[0]
+  const state = stateOf(app)
+  return {
+    name: app.name,
+    state,
+    reason: reasonOf(app, state, facts.now),
+    source: app.source,
+    url: new URL(route.path === '/' ? '/' : `${route.path}/`, facts.url).href,
+    hostUrl: host === undefined ? null : withHost(facts.url, host),
+    version: app.current?.launch.version ?? null,
+    wanted: app.settings.instances,
+    instances: app.instances.filter((it) => it.state !== 'exited').map((it) => describeInstance(it, facts.now)),
+    falls: {
+      total: app.falls.total,
+      streak: app.falls.streak,
+      last: app.falls.last && { at: dateOf(app.falls.last.at, facts), reason: app.falls.last.reason },
+    },
+    rejected: app.rejected && { ...app.rejected, at: dateOf(app.rejected.at, facts) },
+  }
+}
+
+function stateOf(app: App): AppState {
+  const { standing } = app
+  const ready = app.instances.filter((it) => it.state === 'ready')
+  const current = ready.filter((it) => it.release.generation === app.current?.generation).length
+  switch (standing.kind) {
+    case 'settling':
+    case 'refused':
+    case 'remote':
+      return standing.kind
+    case 'gone':
+      return 'stopping'
+    case 'off':
+      return app.instances.some((it) => it.state !== 'exited') ? 'stopping' : 'off'
+    case 'resting':
+      return ready.length > 0 ? 'degraded' : 'resting'
+    case 'on':
+      if (current >= app.settings.instances) return 'ready'
+      if (ready.length > current) return 'replacing'
+      return current > 0 && app.falls.streak > 0 ? 'degraded' : 'starting'
+  }
+}
+
+function reasonOf(app: App, state: AppState, now: number): string | null {
+  const { standing } = app
+  switch (state) {
+    case 'refused':
+      return standing.kind === 'refused' ? standing.reason : null
+    case 'settling':
+      return 'its file is still being written'
+    case 'resting':
+      return standing.kind === 'resting' ? restingReason(app, standing.reason, standing.until - now) : null
+    case 'degraded': {
+      const ready = app.instances.filter((it) => it.state === 'ready').length
+      const why = app.falls.last?.reason
+      return `${ready} of ${app.settings.instances} instances are ready${why === undefined ? '' : `: ${why}`}`
+    }
+    case 'starting':
+      return complaintOf(app) ?? (app.falls.last ? `fell: ${app.falls.last.reason}` : null)
+    case 'replacing':
+      return complaintOf(app) ?? 'an older version serves until the new one is ready'
+    case 'off':
+      return 'stopped by the operator'
+    case 'ready':
+    case 'stopping':
+    case 'remote':
+      return null
+  }
+}
+
+function restingReason(app: App, reason: string, left: number): string {
+  const falls = `${app.falls.streak} ${app.falls.streak === 1 ? 'fall' : 'falls'}`
+  return `crash-looping: ${falls}, next start in ${(Math.max(0, left) / 1000).toFixed(1)}s: ${reason}`
+}
+
+function complaintOf(app: App): string | null {
+  for (const it of app.instances) if (it.state === 'starting' && it.complaint !== null) return it.complaint
+  return null
+}
+
+function describeInstance(instance: Instance, now: number): InstanceStatus {
+  const address = 'address' in instance ? instance.address : null
+  return {
+    run: instance.run,
+    state: instance.state,
+    version: instance.release.launch.version,
+    pid: instance.pid,
+    host: address?.host ?? null,
+    port: address?.port ?? instance.port,
+    uptime: Math.max(0, Math.round(now - instance.born)),
+    note: noteOf(instance),
+  }
+}
+
+function noteOf(instance: Instance): string | null {
+  switch (instance.state) {
+    case 'starting':
+      return instance.complaint
+    case 'ready':
+      return instance.note
+    case 'draining':
+    case 'stopping':
+    case 'exited':
+      return instance.cause.kind === 'asked' ? instance.cause.why : instance.cause.reason
+  }
+}
+
+function withHost(url: string, host: string): string {
+  const changed = new URL('/', url)
+  changed.hostname = host
+  return changed.href
+}
+
+function dateOf(at: number, facts: StatusFacts): string {
+  return new Date(facts.wall - (facts.now - at)).toISOString()
+}

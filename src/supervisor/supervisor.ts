@@ -1,0 +1,113 @@
+import type { Clock } from '../lib/clock.ts'
+import { advance } from '../model/advance.ts'
+import { emptyFleet, nextDeadline, type Fleet } from '../model/fleet.ts'
+import type { Announcement, Effect, Event } from '../model/protocol.ts'
+
+export interface SupervisorOptions {
+  readonly clock: Clock
+  /** How many instances may be in their first second at once. */
+  readonly parallelStarts: number
+  /** Performs an effect; whatever comes of it returns as an event through `send`. Must not throw. */
+  perform(effect: Exclude<Effect, { readonly type: 'announce' }>): void
+  announce(announcement: Announcement): void
+  /** Called with each new fleet, after the effects that led to it have been handed out. */
+  publish(fleet: Fleet): void
+  /** In [0, 1); spreads restarts. */
+  chance(): number
+}
+
+/**
+ * The single writer: takes events one after the other, advances the fleet, performs the effects, publishes the next
+ * fleet. An event that arrives while another is being worked on waits its turn, so that no reader ever sees half a
+ * change. There is one timer, set to the earliest deadline of the whole fleet.
+ */
+export class Supervisor implements AsyncDisposable {
+  readonly #options: SupervisorOptions
+  readonly #queue: Event[] = []
+  readonly #watchers = new Set<() => void>()
+  #fleet: Fleet
+  #timer: NodeJS.Timeout | null = null
+  #working = false
+  #closed = false
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options
+    this.#fleet = emptyFleet(options.parallelStarts)
+  }
+
+  get fleet(): Fleet {
+    return this.#fleet
+  }
+
+  send(event: Event): void {
+    if (this.#closed) return
+    this.#queue.push(event)
+    if (this.#working) return
+    this.#working = true
+    try {
+      // Publishing may bring further events; they are worked on before anyone else is let in.
+      while (this.#queue.length > 0) this.#work()
+    } finally {
+      this.#working = false
+    }
+    this.#arm()
+  }
+
+  /** Resolves with the first fleet, from now on, for which `predicate` holds; rejects when `signal` aborts. */
+  until(predicate: (fleet: Fleet) => boolean, signal?: AbortSignal): Promise<Fleet> {
+    return new Promise((resolve, reject) => {
+      const abort = (): void => {
+        this.#watchers.delete(look)
+        reject(signal?.reason instanceof Error ? signal.reason : new Error('aborted'))
+      }
+      const look = (): void => {
+        if (!predicate(this.#fleet)) return
+        this.#watchers.delete(look)
+        signal?.removeEventListener('abort', abort)
+        resolve(this.#fleet)
+      }
+      if (signal?.aborted) return abort()
+      signal?.addEventListener('abort', abort, { once: true })
+      this.#watchers.add(look)
+      look()
+    })
+  }
+
+  /** Stops everything in order and resolves when nothing is left. */
+  async close(): Promise<void> {
+    this.send({ type: 'shutdown' })
+    await this.until((fleet) => fleet.apps.values().every((app) => app.instances.length === 0))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+    this.#closed = true
+    if (this.#timer) clearTimeout(this.#timer)
+  }
+
+  #work(): void {
+    const before = this.#fleet
+    for (let event = this.#queue.shift(); event; event = this.#queue.shift()) {
+      const { fleet, effects } = advance(this.#fleet, event, this.#options.clock.now(), this.#options.chance())
+      this.#fleet = fleet
+      for (const effect of effects) {
+        if (effect.type === 'announce') this.#options.announce(effect.announcement)
+        else this.#options.perform(effect)
+      }
+    }
+    if (this.#fleet !== before) {
+      this.#options.publish(this.#fleet)
+      for (const look of this.#watchers) look()
+    }
+  }
+
+  #arm(): void {
+    if (this.#timer) clearTimeout(this.#timer)
+    this.#timer = null
+    const now = this.#options.clock.now()
+    const at = nextDeadline(this.#fleet, now)
+    if (at === Infinity) return
+    // setTimeout cannot hold more than 2^31 - 1 ms; a tick that comes too early just arms it again.
+    this.#timer = setTimeout(() => this.send({ type: 'tick' }), Math.min(Math.max(1, Math.ceil(at - now)), 2 ** 31 - 1))
+  }
+}
