@@ -106,7 +106,7 @@ export function describeApp(app: App, facts: StatusFacts): AppStatus {
     name: app.name,
     state,
     reason: reasonOf(app, state, facts.now),
-    source: app.source,
+    source: withoutPassword(app.source),
     url: new URL(route.path === '/' ? '/' : `${route.path}/`, facts.url).href,
     hostUrl: host === undefined ? null : withHost(facts.url, host),
     version: app.current?.launch.version ?? null,
@@ -211,6 +211,11 @@ function withHost(url: string, host: string): string {
   const changed = new URL('/', url)
   changed.hostname = host
   return changed.href
+}
+
+/** The source of a remote app is a URL, and a URL can carry a password. */
+function withoutPassword(source: string): string {
+  return source.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/@]*@/i, '$1')
 }
 
 function dateOf(at: number, facts: StatusFacts): string {

@@ -1,0 +1,96 @@
+import { Hono, type Context } from 'hono'
+import { suggest } from '../config/suggest.ts'
+import type { Announcement } from '../model/protocol.ts'
+import type { OutputLine } from '../observe/journal.ts'
+import { verbs, type Control } from './control.ts'
+import { follow } from './follow.ts'
+import { problem } from './problem.ts'
+
+/** The JSON API, without a word on who may use it: that is the listener's business. */
+export function createApi(control: Control): Hono {
+  const api = new Hono()
+  api.get('/version', (c) => c.json({ version: control.status().version }))
+  api.get('/status', (c) => c.json(control.status()))
+  api.get('/apps', (c) => c.json(control.status().apps))
+  api.get('/apps/:name', (c) => {
+    const name = c.req.param('name')
+    const app = control.status().apps.find((it) => it.name === name)
+    return app ? c.json(app) : noSuchApp(control, name)
+  })
+  for (const verb of verbs) {
+    api.post(`/apps/:name/${verb}`, async (c) => {
+      const name = c.req.param('name')
+      const outcome = await control.command(name, verb)
+      if (outcome.ok) return c.json({ app: name, state: outcome.state })
+      return outcome.known ? problem(409, `Cannot ${verb} "${name}": ${outcome.reason}`) : noSuchApp(control, name)
+    })
+  }
+  api.get('/logs', (c) => logs(c, control))
+  api.get('/events', () => events(control))
+  api.post('/down', (c) => {
+    // The answer should be on its way before the listener that carries it goes.
+    setImmediate(() => control.down())
+    return c.json({ pid: control.status().pid }, 202)
+  })
+  api.notFound((c) => problem(404, `There is no ${c.req.method} ${c.req.path} in this API.`))
+  api.onError((error) => problem(500, `The request failed inside the gateway: ${error.message}`))
+  return api
+}
+
+/** More lines than any ring holds. */
+const maxLines = 100_000
+
+function logs(c: Context, control: Control): Response {
+  const app = c.req.query('app') ?? null
+  if (app !== null && !control.status().apps.some((it) => it.name === app)) return noSuchApp(control, app)
+  const asked = c.req.query('n') ?? '100'
+  if (!/^\d{1,6}$/.test(asked) || Number(asked) > maxLines) {
+    return problem(400, `"n" takes a whole number from 0 to ${maxLines}, not "${asked}".`)
+  }
+  const headers = { 'Content-Type': 'application/x-ndjson', 'Cache-Control': 'no-store' }
+  const last = Number(asked)
+  const lines = (last === 0 ? [] : control.output(app, last)).map(lineOf)
+  if (!isTrue(c.req.query('follow'))) return new Response(lines.join(''), { headers })
+  const body = follow(
+    (push) =>
+      control.journal.subscribe((entry) => {
+        if (entry.type === 'output' && (app === null || entry.app === app)) push(lineOf(entry))
+      }),
+    // An empty line is no object, and every reader of NDJSON skips it.
+    { first: lines, lost: (count) => `${JSON.stringify({ lost: count })}\n`, beat: '\n' },
+  )
+  return new Response(body, { headers })
+}
+
+/** Server-sent events: `app` for each announcement, `notice` for a word of the gateway itself. */
+function events(control: Control): Response {
+  const body = follow(
+    (push) =>
+      control.journal.subscribe((entry) => {
+        if (entry.type === 'announcement') push(eventOf('app', entry.announcement))
+        if (entry.type === 'notice') push(eventOf('notice', { level: entry.level, message: entry.message }))
+      }),
+    { first: [': hello\n\n'], lost: (count) => eventOf('lost', { count }), beat: ': still here\n\n' },
+  )
+  return new Response(body, { headers: { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' } })
+}
+
+function eventOf(event: string, data: Announcement | object): string {
+  // JSON has no raw line ends, so one data field is always enough.
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
+}
+
+function lineOf({ at, app, run, stream, line }: OutputLine): string {
+  return `${JSON.stringify({ at, app, run, stream, line })}\n`
+}
+
+function isTrue(value: string | undefined): boolean {
+  return value === '' || value === '1' || value === 'true'
+}
+
+function noSuchApp(control: Control, name: string): Response {
+  const names = control.status().apps.map((it) => it.name)
+  const meant = suggest(name, names)
+  const hint = meant === null ? `The apps are: ${names.join(', ') || 'none yet'}.` : `Did you mean "${meant}"?`
+  return problem(404, `There is no app "${name}". ${hint}`)
+}

@@ -1,0 +1,24 @@
+import type { Journal, OutputLine } from '../observe/journal.ts'
+import type { StatusDocument } from '../model/status.ts'
+
+/** All that the operator's side needs from the rest; `main` gives it. */
+export interface Control {
+  status(): StatusDocument
+  /** Resolves when the outcome is known: ready, stopped, or why not. Bounded in time by whoever implements it. */
+  command(app: string, verb: Verb): Promise<Outcome>
+  /** Begins the ordered drain and returns at once. */
+  down(): void
+  /** The newest lines, oldest first; of all apps in the order they were written when `app` is null. */
+  output(app: string | null, last: number): readonly OutputLine[]
+  /** To follow what happens from now on. */
+  readonly journal: Journal
+}
+
+export type Verb = 'start' | 'stop' | 'restart'
+
+export const verbs: readonly Verb[] = ['start', 'stop', 'restart']
+
+export type Outcome =
+  | { readonly ok: true; readonly state: string }
+  /** `known` is false when there is no such app. */
+  | { readonly ok: false; readonly reason: string; readonly known: boolean }

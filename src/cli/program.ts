@@ -1,0 +1,153 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { quaymasterVersion } from '../lib/version.ts'
+
+/** Runs a command line and resolves with its exit code. Each command's code is loaded when it is called, not before. */
+export async function runProgram(argv: readonly string[]): Promise<number> {
+  let code = 0
+  const program = createProgram((result) => (code = result))
+  try {
+    if (argv.length === 0) program.outputHelp()
+    else await program.parseAsync(argv, { from: 'user' })
+    return code
+  } catch (error) {
+    // Help and the version arrive here with 0. Everything else that commander throws is a mistake in the command line.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    throw error
+  }
+}
+
+function createProgram(done: (code: number) => void): Command {
+  const program = new Command('quaymaster')
+    .description('Drop an executable into apps/ and it is an authenticated, supervised HTTP service.')
+    .version(quaymasterVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand('help [command]', 'print help for a command')
+    .addOption(new Option('--config <file>', 'configuration file').env('QUAYMASTER_CONFIG'))
+    .addOption(new Option('--state <dir>', 'state folder (token, control socket, versions)').env('QUAYMASTER_STATE'))
+    .option('--no-color', 'no colours')
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('(quaymaster --help shows what there is)')
+    .addHelpText('after', epilogue)
+    .exitOverride()
+    // Nothing is left to do for a command whose reader has left, as `| head` does. The gateway goes on without one.
+    .hook('preAction', (_, command) => {
+      if (command.name() !== 'up') process.stdout.on('error', () => process.exit(0))
+    })
+
+  program
+    .command('up')
+    .description('run the gateway in this folder, until Ctrl-C')
+    .option('--apps <dir>', 'watched folder (default: ./apps)')
+    .option('--host <host>', 'address to listen on (default: localhost)')
+    .option('--port <number>', 'port to listen on, 0 for a free one (default: 8080)', port)
+    .option('--admin-port <number>', 'port of the admin listener, 0 for a free one (default: 8081)', port)
+    .option('--workers <number>', 'threads that move traffic (default: 1)', count(1, 256))
+    .option('--json', 'one JSON object a line on stdout, also on a terminal', false)
+    .addHelpText(
+      'after',
+      examples(
+        ['quaymaster up', 'serve ./apps on http://localhost:8080/'],
+        ['quaymaster up --port 0 --json', 'any free port; the first line says which'],
+        ['quaymaster up --apps ~/bin/services', 'watch another folder'],
+      ),
+    )
+    .action(async (_, command: Command) => {
+      const { runUp } = await import('./up.ts')
+      done(await runUp(command.optsWithGlobals()))
+    })
+
+  program
+    .command('status')
+    .description('show all apps')
+    .option('--json', 'the whole document as JSON', false)
+    .addHelpText(
+      'after',
+      examples(['quaymaster status'], ["quaymaster status --json | jq -r '.apps[] | [.name, .state] | @tsv'"]),
+    )
+    .action(async (_, command: Command) => {
+      const { runStatus } = await import('./status.ts')
+      done(await runStatus(command.optsWithGlobals()))
+    })
+
+  program
+    .command('logs')
+    .description('show what apps have written')
+    .argument('[app]', 'only of this app')
+    .option('-f, --follow', 'go on until Ctrl-C', false)
+    .option('-n, --lines <number>', 'how many of the newest lines', count(0, 100_000), 100)
+    .option('--json', 'one JSON object a line', false)
+    .addHelpText('after', examples(['quaymaster logs -f'], ['quaymaster logs hello -n 1000 --json']))
+    .action(async (app: string | undefined, _, command: Command) => {
+      const { runLogs } = await import('./logs.ts')
+      done(await runLogs({ ...command.optsWithGlobals(), app: app ?? null }))
+    })
+
+  for (const [verb, description] of verbs) {
+    program
+      .command(verb)
+      .description(description)
+      .argument('<app>', 'its name, as status shows it')
+      .addHelpText('after', examples([`quaymaster ${verb} hello`]))
+      .action(async (app: string, _, command: Command) => {
+        const { runVerb } = await import('./verb.ts')
+        done(await runVerb(verb, app, command.optsWithGlobals()))
+      })
+  }
+
+  program
+    .command('down')
+    .description('stop the gateway of this folder and everything it runs')
+    .action(async (_, command: Command) => {
+      const { runDown } = await import('./down.ts')
+      done(await runDown(command.optsWithGlobals()))
+    })
+
+  program
+    .command('token')
+    .description('print the token that was made at the first start')
+    .addHelpText('after', examples(['curl -H "X-API-Token: $(quaymaster token)" http://localhost:8080/hello/']))
+    .action(async (_, command: Command) => {
+      const { runToken } = await import('./token.ts')
+      done(await runToken(command.optsWithGlobals()))
+    })
+  return program
+}
+
+const verbs = [
+  ['start', 'start an app that was stopped'],
+  ['stop', 'stop an app until it is started again'],
+  ['restart', 'replace the instances of an app by new ones, without a gap'],
+] as const
+
+const epilogue = `
+Examples:
+  quaymaster up                   serve ./apps on http://localhost:8080/
+  quaymaster status               what runs, and why something does not
+  quaymaster logs hello -f        follow what an app writes
+  curl -H "X-API-Token: $(quaymaster token)" http://localhost:8080/hello/
+
+Environment:
+  QUAYMASTER_CONFIG    like --config
+  QUAYMASTER_STATE     like --state
+  NO_COLOR             no colours
+  FORCE_COLOR          colours even where stdout is no terminal
+
+Exit codes: 0 done, or stopped by a signal; 1 failed; 2 command line or configuration; 130 forced by a second Ctrl-C.`
+
+function examples(...lines: readonly (readonly [command: string, meaning?: string])[]): string {
+  const width = Math.max(...lines.map(([command]) => command.length))
+  const shown = lines.map(([command, meaning]) => (meaning ? `${command.padEnd(width)}   ${meaning}` : command))
+  return `\nExamples:\n${shown.map((line) => `  ${line}`).join('\n')}`
+}
+
+function port(text: string): number {
+  return count(0, 65_535)(text)
+}
+
+function count(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value
+    throw new InvalidArgumentError(`It takes a whole number from ${least} to ${most}.`)
+  }
+}

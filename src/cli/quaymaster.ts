@@ -1,0 +1,8 @@
+import { fail } from './fail.ts'
+import { runProgram } from './program.ts'
+
+// A reader that has left is noticed by whoever writes; unheard, the error would end the process, and with `up` the gateway.
+process.stdout.on('error', () => undefined)
+process.stderr.on('error', () => undefined)
+
+process.exitCode = await runProgram(process.argv.slice(2)).catch(fail)

@@ -1,0 +1,77 @@
+import type { AppStatus, StatusDocument } from '../model/status.ts'
+import { colorOf, painter, wantsColor, type Paint } from '../observe/color.ts'
+import { plainText } from '../observe/plain-text.ts'
+import { stateStyle } from '../observe/pretty.ts'
+import { duration, shortVersion } from '../observe/words.ts'
+import { ask } from './client.ts'
+import { findState } from './find-state.ts'
+import type { GlobalOptions } from './global-options.ts'
+
+export async function runStatus(options: GlobalOptions & { readonly json: boolean }): Promise<number> {
+  const status = await ask<StatusDocument>(await findState(options), 'GET', '/status')
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify(status, null, 2)}\n`)
+    return 0
+  }
+  const color = wantsColor({ env: process.env, isTTY: process.stdout.isTTY, wanted: options.color })
+  process.stdout.write(statusText(status, painter(color)))
+  return 0
+}
+
+/** The table, with a line below it for each app that has something to explain. */
+export function statusText(status: StatusDocument, paint: Paint): string {
+  const { version, pid, url, adminUrl, closing, apps } = status
+  const admin = adminUrl === null ? '' : `, admin ${adminUrl}`
+  const head = paint('dim', `Quaymaster ${version}, PID ${pid}, ${url}${admin}${closing ? ', shutting down' : ''}`)
+  if (apps.length === 0) return `${head}\n\nNo apps yet. Drop an executable into the apps folder.\n`
+  const rows = apps.flatMap(rowsOf)
+  const widths = columns.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)))
+  const line = (cells: readonly string[], style: (cell: string, column: number) => string): string =>
+    cells
+      .map((cell, i) => style(cell.padEnd(i === cells.length - 1 ? 0 : (widths[i] ?? 0)), i))
+      .join('  ')
+      .trimEnd()
+  const lines = [line(columns, (cell) => paint('dim', cell))]
+  for (const row of rows) {
+    lines.push(
+      line(row, (cell, column) => {
+        if (column === 0) return paint(colorOf(row[0] ?? ''), cell)
+        return column === 1 ? paint(stateStyle(row[1] ?? ''), cell) : cell
+      }),
+    )
+  }
+  const remarks = apps.flatMap((app) => remarksOf(app).map((remark) => ({ app, remark })))
+  if (remarks.length > 0) lines.push('')
+  for (const { app, remark } of remarks) {
+    lines.push(`${paint(colorOf(app.name), app.name.padEnd(widths[0] ?? 0))}  ${plainText(remark, false)}`)
+  }
+  return `${head}\n\n${lines.join('\n')}\n`
+}
+
+const columns = ['NAME', 'STATE', 'RUN', 'PID', 'PORT', 'UPTIME', 'FALLS', 'VERSION', 'URL']
+
+/** One row an app, and below it one for each further instance. */
+function rowsOf(app: AppStatus): readonly (readonly string[])[] {
+  const { name, state, falls, version, url, instances } = app
+  const cells = instances.map((it) => [String(it.run), text(it.pid), text(it.port), duration(it.uptime)])
+  const [first = ['-', '-', '-', '-'], ...others] = cells
+  return [
+    [name, state, ...first, String(falls.total), version === null ? '-' : shortVersion(version), url],
+    ...others.map((other, i) => ['', instances[i + 1]?.state ?? '', ...other, '', '', '']),
+  ]
+}
+
+function remarksOf({ state, reason, rejected, instances }: AppStatus): readonly string[] {
+  const remarks = []
+  if (reason !== null && state !== 'off') remarks.push(reason)
+  if (rejected) {
+    const which = rejected.version === '-' ? 'The new file' : `Version ${shortVersion(rejected.version)}`
+    remarks.push(`${which} was rejected and the one before it serves on: ${rejected.reason}`)
+  }
+  for (const { state, note } of instances) if (state === 'ready' && note !== null) remarks.push(note)
+  return remarks
+}
+
+function text(value: number | null): string {
+  return value === null ? '-' : String(value)
+}

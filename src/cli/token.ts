@@ -1,0 +1,20 @@
+import { readToken } from '../admin/token.ts'
+import { CommandError } from './fail.ts'
+import { findState } from './find-state.ts'
+import type { GlobalOptions } from './global-options.ts'
+
+/** Prints the kept token and nothing else, so that `$(quaymaster token)` works. */
+export async function runToken(options: GlobalOptions): Promise<number> {
+  const state = await findState(options)
+  const token = await readToken(state).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EACCES') throw error
+    throw new CommandError(`The token in ${state} belongs to another user.`)
+  })
+  if (token === null) {
+    throw new CommandError(
+      `No token is kept in ${state}. One is made when a gateway starts for which no token is configured: quaymaster up`,
+    )
+  }
+  process.stdout.write(`${token}\n`)
+  return 0
+}

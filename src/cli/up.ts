@@ -1,0 +1,42 @@
+import type { UpOptions } from '../lib/running.ts'
+import { wantsColor } from '../observe/color.ts'
+import { fail } from './fail.ts'
+import type { GlobalOptions } from './global-options.ts'
+import { liveUntilStopped } from './lifetime.ts'
+
+export interface UpArguments extends GlobalOptions {
+  readonly apps?: string
+  readonly host?: string
+  readonly port?: number
+  readonly adminPort?: number
+  readonly workers?: number
+  readonly json: boolean
+}
+
+/** Runs the gateway until it is stopped and resolves with the exit code. */
+export async function runUp(args: UpArguments): Promise<number> {
+  const code = await liveUntilStopped({
+    start: async () => {
+      const { up } = await import('../main.ts')
+      return up(upOptions(args))
+    },
+    process,
+    say: (line) => void process.stderr.write(`${line}\n`),
+    fail,
+    underNpm: process.env['npm_lifecycle_event'] !== undefined,
+  })
+  // Everything is over. Should something have been forgotten that keeps Node alive, it does not keep the operator waiting.
+  setTimeout(() => process.exit(code), 500).unref()
+  return code
+}
+
+export function upOptions({ config, state, color, ...args }: UpArguments): UpOptions {
+  return {
+    cwd: process.cwd(),
+    ...(config === undefined ? {} : { config }),
+    ...(state === undefined ? {} : { stateDir: state }),
+    ...args,
+    color: wantsColor({ env: process.env, isTTY: process.stdout.isTTY, wanted: color }),
+    startedAt: performance.timeOrigin,
+  }
+}

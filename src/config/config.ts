@@ -1,0 +1,175 @@
+/**
+ * The configuration as it is written by hand: `gateway.config.{ts,mts,js,mjs,json}`. Every field may be left out.
+ * Relative paths resolve against the folder of the configuration file. An edit is taken while the gateway runs,
+ * except where a field says otherwise.
+ */
+export interface UserConfig {
+  /** The front door. A change takes effect at the next start. */
+  listen?:
+    | {
+        /** Default `'localhost'` (127.0.0.1 and ::1), so that nothing is exposed by accident. `'0.0.0.0'` is everywhere. */
+        host?: string | undefined
+        /** Default `8080`. `0` takes a free port. */
+        port?: number | undefined
+      }
+    | undefined
+  /** The dashboard and the API, an origin of its own. A change takes effect at the next start. */
+  admin?:
+    | {
+        /** Default `'127.0.0.1'`: whoever reaches it can stop apps. */
+        host?: string | undefined
+        /** Default `8081`. `0` takes a free port. */
+        port?: number | undefined
+      }
+    | undefined
+  /** The watched folder. Default `'./apps'`. A change takes effect at the next start. */
+  appsDir?: string | undefined
+  /**
+   * Where the token, the control socket, versions and logs live (files 0600, folders 0700). Default `'./.quaymaster'`.
+   * A change takes effect at the next start.
+   */
+  stateDir?: string | undefined
+  /**
+   * Threads that move traffic. Default `1`, which is enough for most; `'auto'` takes one per core.
+   * A change takes effect at the next start.
+   */
+  workers?: number | 'auto' | undefined
+  auth?:
+    | {
+        /** Who may call. With none here, one token is made at the first start, kept in `stateDir` and printed. */
+        tokens?: UserToken[] | undefined
+      }
+    | undefined
+  /** What every app gets unless it says otherwise. */
+  defaults?: UserAppDefaults | undefined
+  /** Settings by app name, for what lies in `appsDir`, for commands, and for remote hosts. */
+  apps?: Record<string, UserAppConfig> | undefined
+  log?:
+    | {
+        /** One line per request: `'all'` (default), `'errors'` (status 500 and above), or `'none'`. */
+        access?: 'all' | 'errors' | 'none' | undefined
+        /** The least severe lines that are written. Default `'info'`. */
+        level?: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent' | undefined
+      }
+    | undefined
+  starts?:
+    | {
+        /**
+         * How many instances may be starting at once. Default twice the cores, at least 4: more would make all of them
+         * slower. A change takes effect at the next start.
+         */
+        parallel?: number | undefined
+      }
+    | undefined
+}
+
+/** A duration: a number is milliseconds, a text has a unit: `'150ms'`, `'2s'`, `'1m'`, `'1.5h'`. */
+export type Duration = number | string
+
+export interface UserToken {
+  /** Who this is: told to apps in `X-Auth-Subject`. Unique; letters, digits and `. _ @ -`, at most 64. */
+  name: string
+  /** SHA-256 of the token, 64 hex digits: `printf %s "$TOKEN" | sha256sum`. The token itself is never stored. */
+  sha256: string
+  /** The apps it may call. Default: all. */
+  apps?: string[] | undefined
+}
+
+/** What may be set for all apps at once. */
+export interface UserAppDefaults {
+  /** Remove `path` from the target before the app sees it, and put it back into redirects and cookies. Default `true`. */
+  strip?: boolean | undefined
+  /** `'token'` (default) asks every caller for a token; `'none'` makes the app public. */
+  auth?: 'token' | 'none' | undefined
+  /** How many instances serve at once, 1 to 256. Default `1`: many apps keep state in memory. */
+  instances?: number | undefined
+  /** Environment variables, over everything else but what the gateway itself sets. An app's are added to the defaults'. */
+  env?: Record<string, string | number | boolean> | undefined
+  /**
+   * Files of `NAME=value` lines, read anew at every start; a later one wins, `env` wins over all. Default: `.env` in
+   * the app's folder if it has one, then `<appsDir>/<name>.env`, each only if it exists.
+   */
+  envFile?: string | string[] | undefined
+  /** Numeric user to run as (needs root). Default: the gateway's. */
+  uid?: number | undefined
+  /** Numeric group to run as (needs root). Default: the gateway's. */
+  gid?: number | undefined
+  /** File mode mask, a number such as `0o027` or an octal text such as `'027'`. Default: the gateway's. */
+  umask?: number | string | undefined
+  health?:
+    | {
+        /** A path that answers when the app is well: `'/healthz'`. Default: being well is accepting on the port. */
+        path?: string | undefined
+        /** What counts as well: `200`, `'2xx'`, `'200-399'`, or a list of these. Default `'200-399'`. */
+        status?: number | string | (number | string)[] | undefined
+        /** Between two liveness probes, at least 10 ms. Default `'2s'`. */
+        interval?: Duration | undefined
+        /** Of one probe, at least 1 ms. Default `'2s'`. */
+        timeout?: Duration | undefined
+        /** Missed probes in a row that get an instance replaced. Default `3`: one slow answer is not an illness. */
+        misses?: number | undefined
+        /** From spawn to ready, at least 10 ms; later than this an instance is given up. Default `'30s'`. */
+        boot?: Duration | undefined
+      }
+    | undefined
+  stop?:
+    | {
+        /** How long requests in flight may take to finish before SIGTERM. Default `'10s'`. */
+        drain?: Duration | undefined
+        /** From SIGTERM to SIGKILL, for the whole process tree. Default `'10s'`. */
+        grace?: Duration | undefined
+      }
+    | undefined
+  restart?:
+    | {
+        /** The first delay; it doubles with every further fall. Default `'100ms'`, at least 10 ms. */
+        min?: Duration | undefined
+        /** The longest delay. Default `'30s'`: a mended dependency is noticed within half a minute. */
+        max?: Duration | undefined
+        /** Time spent well that takes one fall off the count. Default `'1s'`. */
+        forgive?: Duration | undefined
+      }
+    | undefined
+  /** While an app is starting or being replaced, its requests wait instead of failing. */
+  hold?:
+    | {
+        /** How long a request may wait before it gets a 503. Default `'30s'`. */
+        for?: Duration | undefined
+        /** How many may wait at once; one more gets a 503 at once. Default `1000`. */
+        max?: number | undefined
+      }
+    | undefined
+  timeouts?:
+    | {
+        /** To open a connection to an instance, at least 1 ms. Default `'5s'`. */
+        connect?: Duration | undefined
+        /** From the end of the request to the first byte of the response. Default `0`, no limit: long polling is normal. */
+        response?: Duration | undefined
+      }
+    | undefined
+}
+
+/** One app: an entry of `apps`, or an `app.json` in the app's folder (which is overruled by the entry of `apps`). */
+export interface UserAppConfig extends UserAppDefaults {
+  /** Where it is reached: `'/api/app1'`. Matched by whole segments, the longest wins. Default `'/<name>'`. */
+  path?: string | undefined
+  /** Host names, without port, that lead to this app in addition to `<name>.localhost`. Each belongs to one app. */
+  host?: string | string[] | undefined
+  /**
+   * What to run, when it is not an executable in `appsDir`. A text is split into words as a shell does (quotes and
+   * backslashes honoured, nothing expanded); for pipes, variables and the like write `['sh', '-c', '…']`. A program
+   * with a slash resolves against the folder of this file, another one is looked up in PATH. `{port}` is replaced.
+   */
+  command?: string | string[] | undefined
+  /** Further arguments. `{port}` is replaced. */
+  args?: string[] | undefined
+  /** Working folder. Default: the folder of a folder app, else `appsDir`. */
+  cwd?: string | undefined
+  /** A host that is not run but only relayed to: `'https://docs.example.com'`. Not together with `command`. */
+  target?: string | undefined
+}
+
+/** Gives the configuration its type; returns it unchanged. */
+export function defineConfig(config: UserConfig): UserConfig {
+  return config
+}

@@ -1,0 +1,62 @@
+import type { HealthSettings, HoldSettings, RestartSettings, StopSettings, TimeoutSettings } from '../model/settings.ts'
+
+/**
+ * One app's settings as far as one source says them: `defaults`, an `app.json`, or an entry of `apps`. Values are
+ * already read (milliseconds, argv, lists), relative paths are still relative to their source.
+ */
+export interface AppLayer extends DefaultsLayer {
+  readonly path?: string | undefined
+  readonly host?: readonly string[] | undefined
+  readonly command?: readonly string[] | undefined
+  readonly args?: readonly string[] | undefined
+  readonly cwd?: string | undefined
+  readonly target?: string | undefined
+}
+
+export interface DefaultsLayer {
+  readonly strip?: boolean | undefined
+  readonly auth?: 'token' | 'none' | undefined
+  readonly instances?: number | undefined
+  readonly env?: Readonly<Record<string, string>> | undefined
+  readonly envFile?: readonly string[] | undefined
+  readonly uid?: number | undefined
+  readonly gid?: number | undefined
+  readonly umask?: number | undefined
+  readonly health?: (Partly<Omit<HealthSettings, 'path'>> & { readonly path?: string | undefined }) | undefined
+  readonly stop?: Partly<StopSettings> | undefined
+  readonly restart?: Partly<RestartSettings> | undefined
+  readonly hold?: Partly<HoldSettings> | undefined
+  readonly timeouts?: Partly<TimeoutSettings> | undefined
+}
+
+/** The whole file, every value read, nothing filled in. */
+export interface FileLayer {
+  readonly listen?: Partly<Listen> | undefined
+  readonly admin?: Partly<Listen> | undefined
+  readonly appsDir?: string | undefined
+  readonly stateDir?: string | undefined
+  readonly workers?: number | undefined
+  readonly auth?: { readonly tokens?: readonly TokenLayer[] | undefined } | undefined
+  readonly defaults?: DefaultsLayer | undefined
+  readonly apps?: Readonly<Record<string, AppLayer>> | undefined
+  readonly log?: Partly<LogSettings> | undefined
+  readonly starts?: { readonly parallel?: number | undefined } | undefined
+}
+
+export interface TokenLayer {
+  readonly name: string
+  readonly sha256: string
+  readonly apps?: readonly string[] | undefined
+}
+
+export interface Listen {
+  readonly host: string
+  readonly port: number
+}
+
+export interface LogSettings {
+  readonly access: 'all' | 'errors' | 'none'
+  readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
+}
+
+type Partly<T> = { readonly [K in keyof T]?: T[K] | undefined }

@@ -1,0 +1,111 @@
+import { availableParallelism } from 'node:os'
+import { z } from 'zod'
+import * as app from './app-fields.ts'
+import { accept, duration, field, filePath, flag, isText, keys, oneOf, refuse, texts, whole } from './fields.ts'
+import type { AppLayer, FileLayer } from './layers.ts'
+
+const health = {
+  path: app.probePath().optional(),
+  status: app.statuses().optional(),
+  interval: duration(10).optional(),
+  timeout: duration(1).optional(),
+  misses: whole(1, 1_000).optional(),
+  boot: duration(10).optional(),
+}
+const stop = { drain: duration().optional(), grace: duration().optional() }
+const restart = { min: duration(10).optional(), max: duration(10).optional(), forgive: duration(1).optional() }
+const hold = { for: duration().optional(), max: whole(0, 1_000_000).optional() }
+const timeouts = { connect: duration(1).optional(), response: duration().optional() }
+
+const shared = {
+  strip: flag().optional(),
+  auth: oneOf('token', 'none').optional(),
+  instances: whole(1, 256).optional(),
+  env: app.variables().optional(),
+  envFile: app.envFiles().optional(),
+  // 2^32 - 1 is the kernel's "no change".
+  uid: whole(0, 2 ** 32 - 2).optional(),
+  gid: whole(0, 2 ** 32 - 2).optional(),
+  umask: app.umask().optional(),
+  health: keys(health).optional(),
+  stop: keys(stop).optional(),
+  restart: keys(restart).optional(),
+  hold: keys(hold).optional(),
+  timeouts: keys(timeouts).optional(),
+}
+const own = {
+  path: app.routePath().optional(),
+  host: app.hosts().optional(),
+  command: app.command().optional(),
+  args: texts().optional(),
+  cwd: filePath().optional(),
+  target: app.remote().optional(),
+}
+
+/** Where a key belongs that was written one level too high: `grace` is `stop.grace`. */
+const deeper = {
+  ...inside('health', { interval: 1, misses: 1, boot: 1, status: 1 }),
+  ...inside('stop', stop),
+  ...inside('restart', { min: 1, forgive: 1 }),
+  ...inside('hold', { for: 1 }),
+  ...inside('timeouts', timeouts),
+}
+
+/** An entry of `apps`, or an `app.json`. */
+export const appSchema: z.ZodType<AppLayer> = keys({ ...own, ...shared }, deeper)
+
+const defaultsSchema = keys(shared, { ...deeper, ...inside('apps.<name>', own) })
+
+const tokenSchema = keys({
+  name: field('letters, digits and . _ @ -, at most 64 characters', (value) => {
+    const fits = typeof value === 'string' && /^[A-Za-z0-9][\w.@-]{0,63}$/.test(value)
+    return fits ? accept(value) : refuse('must be a name')
+  }),
+  sha256: field('printf %s "$TOKEN" | sha256sum', (value) => {
+    const fits = typeof value === 'string' && /^[0-9a-f]{64}$/i.test(value)
+    return fits ? accept(value.toLowerCase()) : refuse("must be a token's SHA-256, 64 hex digits")
+  }),
+  apps: texts().optional(),
+})
+
+const port = whole(0, 65_535).optional()
+const host = field("a host name or an address such as 'localhost', '0.0.0.0' or '::1'", (value) => {
+  if (!isText(value) || /[\s/[\]]/.test(value)) return refuse('must be a host name or an address')
+  const [, name] = /^([^:]*):\d+$/.exec(value) ?? []
+  return name === undefined ? accept(value) : refuse('must be a host without port', `'${name}'`)
+}).optional()
+const workers = field("a whole number of at least 1, or 'auto'", (value) => {
+  if (value === 'auto') return accept(availableParallelism())
+  const fits = typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 1_024
+  return fits ? accept(value) : refuse('must be a number of threads')
+})
+const listen = { host, port }
+const log = {
+  access: oneOf('all', 'errors', 'none').optional(),
+  level: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent').optional(),
+}
+
+const file = {
+  listen: keys(listen).optional(),
+  admin: keys(listen).optional(),
+  appsDir: filePath().optional(),
+  stateDir: filePath().optional(),
+  workers: workers.optional(),
+  auth: keys({ tokens: z.array(tokenSchema).optional() }).optional(),
+  defaults: defaultsSchema.optional(),
+  apps: z.record(z.string(), appSchema).optional(),
+  log: keys(log).optional(),
+  starts: keys({ parallel: whole(1, 10_000).optional() }).optional(),
+}
+
+/** The whole file. */
+export const fileSchema: z.ZodType<FileLayer> = keys(file, {
+  ...inside('listen', listen),
+  ...inside('defaults', shared),
+  ...inside('auth', { tokens: 1 }),
+  ...inside('log', log),
+})
+
+function inside(group: string, members: Readonly<Record<string, unknown>>): Record<string, string> {
+  return Object.fromEntries(Object.keys(members).map((name) => [name, `${group}.${name}`]))
+}

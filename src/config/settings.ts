@@ -1,0 +1,77 @@
+import { join } from 'node:path'
+import type { AppSettings } from '../model/settings.ts'
+import { anchored, frozen, type Config } from './complete.ts'
+import type { UserAppConfig } from './config.ts'
+import type { AppLayer } from './layers.ts'
+import { appSchema } from './schema.ts'
+
+/**
+ * The complete settings of one app: `defaults` < its `app.json` < its entry in `apps`. `env` is merged by variable, the
+ * groups (`health`, `stop`, …) by field, lists and everything else are replaced whole.
+ *
+ * `manifest` is what `parseManifest` accepted. `manifestDir` is the folder of a folder app, with or without an
+ * `app.json`; leave it out for an app that is a single file or only a command.
+ */
+export function settingsFor(config: Config, name: string, manifest?: UserAppConfig, manifestDir?: string): AppSettings {
+  const fromManifest = manifest ? anchored(appSchema.parse(manifest), manifestDir ?? config.appsDir) : {}
+  const app = [config.defaults, fromManifest, config.apps[name] ?? {}].reduce<AppLayer>(merged, {})
+  const { target = null } = app
+  return frozen({
+    name,
+    route: {
+      path: app.path ?? `/${name}`,
+      hosts: [...new Set([`${name}.localhost`, ...(app.host ?? [])])],
+      strip: app.strip ?? true,
+      auth: app.auth ?? 'token',
+      hold: { ...builtIn.hold, ...said(app.hold) },
+      timeouts: { ...builtIn.timeouts, ...said(app.timeouts) },
+    },
+    instances: app.instances ?? 1,
+    command: app.command ?? null,
+    args: app.args ?? [],
+    cwd: app.cwd ?? null,
+    env: app.env ?? {},
+    envFiles: target === null ? (app.envFile ?? usualEnvFiles(config.appsDir, name, manifestDir)) : [],
+    uid: app.uid ?? null,
+    gid: app.gid ?? null,
+    umask: app.umask ?? null,
+    health: { ...builtIn.health, ...said(app.health) },
+    stop: { ...builtIn.stop, ...said(app.stop) },
+    restart: { ...builtIn.restart, ...said(app.restart) },
+    target,
+  })
+}
+
+/** What holds when nobody says otherwise. The reasons stand with the fields in config.ts. */
+const builtIn: Pick<AppSettings, 'health' | 'stop' | 'restart'> & Pick<AppSettings['route'], 'hold' | 'timeouts'> = {
+  health: { path: null, status: [[200, 399]], interval: 2_000, timeout: 2_000, misses: 3, boot: 30_000 },
+  stop: { drain: 10_000, grace: 10_000 },
+  restart: { min: 100, max: 30_000, forgive: 1_000 },
+  hold: { for: 30_000, max: 1_000 },
+  timeouts: { connect: 5_000, response: 0 },
+}
+
+/** The operator's file comes last and wins over what the app brought along. */
+function usualEnvFiles(appsDir: string, name: string, folder: string | undefined): string[] {
+  const own = join(appsDir, `${name}.env`)
+  return folder === undefined ? [own] : [join(folder, '.env'), own]
+}
+
+function merged(under: AppLayer, over: AppLayer): AppLayer {
+  return {
+    ...under,
+    ...said(over),
+    env: { ...under.env, ...over.env },
+    health: { ...under.health, ...said(over.health) },
+    stop: { ...under.stop, ...said(over.stop) },
+    restart: { ...under.restart, ...said(over.restart) },
+    hold: { ...under.hold, ...said(over.hold) },
+    timeouts: { ...under.timeouts, ...said(over.timeouts) },
+  }
+}
+
+/** A field that is written as `undefined` says nothing. */
+function said<T extends object>(layer: T | undefined): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const entries = Object.entries(layer ?? {}).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> }
+}

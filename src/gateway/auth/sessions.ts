@@ -1,0 +1,44 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+
+import type { Known } from './tokens.ts'
+
+/** A signed-in browser signs in again after this long, and whenever the gateway has been restarted. */
+const lifetime = 7 * 24 * 3_600_000
+/** Sessions that were signed out and are remembered as such; the oldest is forgotten first. */
+const maxRevoked = 10_000
+
+/**
+ * Browser sessions without a table: the cookie is `<expiry>.<nonce>.<mac>`, keyed with a secret of this process over
+ * the token's digest. It holds nothing of the token, dies with the process, and with the token when that is removed.
+ */
+export class Sessions {
+  readonly #secret = randomBytes(32)
+  readonly #revoked = new Set<string>()
+
+  issue({ digest }: Known, now: number): string {
+    const stem = `${Math.floor(now + lifetime)}.${randomBytes(16).toString('base64url')}`
+    return `${stem}.${this.#mac(stem, digest).toString('base64url')}`
+  }
+
+  find(known: readonly Known[], cookie: string, now: number): Known | null {
+    const parts = /^((\d{1,16})\.[\w-]{22})\.([\w-]{43})$/.exec(cookie)
+    const [, stem = '', expiry = '0', given = ''] = parts ?? []
+    if (!parts || Number(expiry) < now || this.#revoked.has(stem)) return null
+    const mac = Buffer.from(given, 'base64url')
+    let found: Known | null = null
+    for (const one of known) if (timingSafeEqual(mac, this.#mac(stem, one.digest))) found ??= one
+    return found
+  }
+
+  revoke(cookie: string): void {
+    const stem = cookie.split('.').slice(0, 2).join('.')
+    if (stem.length > 64) return
+    this.#revoked.add(stem)
+    const [oldest] = this.#revoked
+    if (this.#revoked.size > maxRevoked && oldest !== undefined) this.#revoked.delete(oldest)
+  }
+
+  #mac(stem: string, digest: Buffer): Buffer {
+    return createHmac('sha256', this.#secret).update(digest).update(stem).digest()
+  }
+}

@@ -1,0 +1,32 @@
+import type { Duplex } from 'node:stream'
+
+import { pump } from './pump.ts'
+
+/** How long the second side may take to close after the first is closed in both directions. */
+const lingering = 2_000
+
+/**
+ * Joins two connections byte for byte until both are closed. A half-close is passed on and the other direction goes
+ * on; an error on one side ends both. No idle limit: TCP keep-alive finds a peer that is gone.
+ */
+export function tunnel(client: Duplex, upstream: Duplex, traffic: { in: number; out: number }): Promise<void> {
+  pump(client, upstream, (bytes) => (traffic.in += bytes))
+  pump(upstream, client, (bytes) => (traffic.out += bytes))
+  return new Promise((resolve) => {
+    let closed = 0
+    const couple = (one: Duplex, other: Duplex): void => {
+      one.once('end', () => other.end())
+      one.once('error', () => other.destroy())
+      one.once('close', () => {
+        if (++closed === 2) return resolve()
+        // What it sent before it closed is still on its way out; the rest of its time is bounded.
+        other.end()
+        setTimeout(() => other.destroy(), lingering).unref()
+      })
+    }
+    couple(client, upstream)
+    couple(upstream, client)
+    client.resume()
+    upstream.resume()
+  })
+}

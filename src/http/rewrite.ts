@@ -1,0 +1,212 @@
+/** One field line, in the order and spelling it was received. Values are latin-1, a character a byte. */
+export type Field = readonly [name: string, value: string]
+export type FieldList = readonly Field[]
+
+export interface Forwarding {
+  readonly method: string
+  /** What the Host field will say. */
+  readonly host: string
+  /** The authority the client asked for. */
+  readonly publicHost: string
+  readonly publicPort: number
+  readonly client: string
+  /** What was stripped from the path, or empty. */
+  readonly prefix: string
+  readonly requestId: string
+  /** Used when the client sent no valid one. */
+  readonly traceparent: string
+  readonly subject: string | null
+  /** Whether the Authorization field was our own credential. */
+  readonly dropAuthorization: boolean
+  readonly cookie: string
+}
+
+/**
+ * What an app gets of the fields of a request: hop-by-hop fields and what Connection nominates go first, so that a
+ * client cannot nominate away what we add (CVE-2024-45410); then everything that could be taken for our word; then our
+ * own. Framing, Connection and Upgrade are not in the result, the relay adds them anew.
+ */
+export function requestFields(received: FieldList, how: Forwarding): Field[] {
+  const nominated = nominations(received)
+  const trace = traceOf(received)
+  const fields: Field[] = [['Host', how.host]]
+  for (const [name, value] of received) {
+    const lower = name.toLowerCase()
+    if (nominated.has(lower) || isOurs(lower)) continue
+    if (lower === 'te') {
+      if (
+        value
+          .toLowerCase()
+          .split(',')
+          .some((item) => item.trim() === 'trailers')
+      )
+        fields.push(['TE', 'trailers'])
+      continue
+    }
+    if (hopByHop.has(lower) || lower === 'content-length' || lower === 'expect') continue
+    if (lower === 'authorization' && how.dropAuthorization) continue
+    if (lower === 'tracestate' && trace === null) continue
+    if (lower === 'cookie') {
+      const rest = withoutCookie(value, how.cookie)
+      if (rest !== '') fields.push([name, rest])
+      continue
+    }
+    if (lower === 'max-forwards' && how.method === 'OPTIONS' && /^\d{1,9}$/.test(value)) {
+      fields.push([name, String(Math.max(0, Number(value) - 1))])
+      continue
+    }
+    fields.push([name, value])
+  }
+  fields.push(['X-Forwarded-For', how.client], ['X-Forwarded-Proto', 'http'])
+  fields.push(['X-Forwarded-Host', how.publicHost], ['X-Forwarded-Port', String(how.publicPort)])
+  if (how.prefix !== '') fields.push(['X-Forwarded-Prefix', how.prefix])
+  fields.push(['X-Request-Id', how.requestId], ['traceparent', trace ?? how.traceparent])
+  if (how.subject !== null) fields.push(['X-Auth-Subject', how.subject])
+  // RFC 9110 §7.6.3: an intermediary MUST add itself to the requests it forwards.
+  fields.push(['Via', '1.1 quaymaster'])
+  return fields
+}
+
+/** The end-to-end fields of a response: without hop-by-hop ones, what Connection nominates, and framing. */
+export function responseFields(received: FieldList): Field[] {
+  const nominated = nominations(received)
+  return received.filter(([name]) => {
+    const lower = name.toLowerCase()
+    return !nominated.has(lower) && !hopByHop.has(lower) && lower !== 'content-length'
+  })
+}
+
+/** Trailers that may be passed on: none that frames, routes, authenticates or steers (RFC 9110 §6.5.1). */
+export function trailerFields(received: FieldList): Field[] {
+  return received.filter(([name]) => {
+    const lower = name.toLowerCase()
+    return !hopByHop.has(lower) && !isOurs(lower) && !neverTrailing.has(lower) && !lower.startsWith('content-')
+  })
+}
+
+export type Framing =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'length'; readonly length: number }
+  | { readonly kind: 'chunked' }
+  | { readonly kind: 'invalid'; readonly reason: string }
+
+/** How long a request's body is (RFC 9112 §6.3). Two opinions, or one that is not canonical, are refused. */
+export function requestFraming(fields: FieldList, version: '1.0' | '1.1'): Framing {
+  const codings = valuesOf(fields, 'transfer-encoding')
+  const lengths = valuesOf(fields, 'content-length')
+  const [coding] = codings
+  const [length] = lengths
+  if (coding !== undefined) {
+    if (length !== undefined) return { kind: 'invalid', reason: 'both Transfer-Encoding and Content-Length are given' }
+    if (version === '1.0') return { kind: 'invalid', reason: 'Transfer-Encoding is not defined for HTTP/1.0' }
+    if (codings.length > 1 || coding.toLowerCase() !== 'chunked')
+      return { kind: 'invalid', reason: 'the only Transfer-Encoding accepted is a single "chunked"' }
+    return { kind: 'chunked' }
+  }
+  if (length === undefined) return { kind: 'none' }
+  if (lengths.length > 1 || !/^\d{1,40}$/.test(length) || Number(length) > Number.MAX_SAFE_INTEGER)
+    return { kind: 'invalid', reason: 'Content-Length is not one decimal number' }
+  return { kind: 'length', length: Number(length) }
+}
+
+/** Pairs a flat list of names and values, as parsers give it. */
+export function fieldsOf(flat: readonly string[]): Field[] {
+  const fields: Field[] = []
+  for (let at = 0; at + 1 < flat.length; at += 2) fields.push([flat[at] ?? '', flat[at + 1] ?? ''])
+  return fields
+}
+
+export function valuesOf(fields: FieldList, name: string): string[] {
+  return fields.filter(([given]) => given.toLowerCase() === name).map(([, value]) => value)
+}
+
+/** The comma-separated items of all fields of a name, lower case, without empty ones. */
+export function itemsOf(fields: FieldList, name: string): string[] {
+  return valuesOf(fields, name)
+    .flatMap((value) => value.split(','))
+    .map((item) => item.trim().toLowerCase())
+    .filter((item) => item !== '')
+}
+
+/** The value of a cookie, or null. */
+export function cookieOf(fields: FieldList, name: string): string | null {
+  for (const pair of valuesOf(fields, 'cookie').flatMap((value) => value.split(';'))) {
+    const [key, value] = cut(pair.trim())
+    if (key === name) return value
+  }
+  return null
+}
+
+function withoutCookie(value: string, name: string): string {
+  if (!value.includes(name)) return value
+  return value
+    .split(';')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair !== '' && cut(pair)[0] !== name)
+    .join('; ')
+}
+
+function cut(pair: string): [string, string] {
+  const at = pair.indexOf('=')
+  return at === -1 ? ['', pair] : [pair.slice(0, at).trim(), pair.slice(at + 1).trim()]
+}
+
+/** RFC 9110 §7.6.1, and the two that RFC 9113 §3.1 and tradition add. */
+const hopByHop = new Set([
+  'connection',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+const neverTrailing = new Set(['authorization', 'cookie', 'set-cookie', 'expect', 'location', 'date', 'vary', 'age'])
+
+/** Nominating these would change how the message itself is read, so it has no effect. */
+const notNominable = new Set(['content-length', 'host', 'transfer-encoding', 'te', 'authorization', 'cookie'])
+
+function nominations(fields: FieldList): Set<string> {
+  return new Set(itemsOf(fields, 'connection').filter((name) => !notNominable.has(name)))
+}
+
+/** Names the gateway alone may give a meaning to, and what CGI-like servers and others take for one of them. */
+const ours = new Set([
+  'forwarded',
+  'proxy',
+  'remote-addr',
+  'remote-user',
+  'traceparent',
+  'x-api-token',
+  'x-client-ip',
+  'x-original-host',
+  'x-original-uri',
+  'x-original-url',
+  'x-real-ip',
+  'x-remote-user',
+  'x-request-id',
+  'x-rewrite-url',
+])
+
+/** With an underscore or a dot they are told apart here, but not by a server that maps all to `HTTP_X_…`. */
+const aliased = new Set(['content-length', 'transfer-encoding', 'authorization', 'cookie', 'host', 'connection'])
+
+function isOurs(lower: string): boolean {
+  const canonical = lower.replace(/[_.]/g, '-')
+  if (lower === 'host' || ours.has(canonical)) return true
+  if (canonical.startsWith('x-forwarded-') || canonical.startsWith('x-auth-')) return true
+  return canonical !== lower && aliased.has(canonical)
+}
+
+/** W3C Trace Context §3.2: one field, known shape, no all-zero id, version ff is never valid. */
+function traceOf(fields: FieldList): string | null {
+  const [value, ...more] = valuesOf(fields, 'traceparent')
+  if (value === undefined || more.length > 0) return null
+  const parts = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?$/.exec(value)
+  if (!parts || parts[1] === 'ff' || (parts[1] === '00' && parts[4] !== undefined)) return null
+  return /^0+$/.test(parts[2] ?? '') || /^0+$/.test(parts[3] ?? '') ? null : value
+}

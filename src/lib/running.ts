@@ -1,0 +1,35 @@
+/** What the command line asks of `up`. A field that is left out was not given: the configuration or a default decides. */
+export interface UpOptions {
+  readonly cwd: string
+  /** The configuration file, as typed. */
+  readonly config?: string
+  /** The watched folder, as typed. */
+  readonly apps?: string
+  readonly host?: string
+  /** 0 takes a free port. */
+  readonly port?: number
+  readonly adminPort?: number
+  readonly stateDir?: string
+  readonly workers?: number
+  /** One JSON object a line on stdout, also on a terminal. */
+  readonly json: boolean
+  /** Whether stdout gets colours. */
+  readonly color: boolean
+  /** When the process started, in milliseconds since the epoch: the banner says how long it took. */
+  readonly startedAt: number
+}
+
+/** A gateway that is up. */
+export interface Running {
+  readonly url: string
+  /** Null when there is no admin listener. */
+  readonly adminUrl: string | null
+  /** One phrase for each thing a shutdown still waits for: `clock (1 request, 12s)`. Empty when there is nothing. */
+  waitingFor(): readonly string[]
+  /** The ordered drain. Twice is harmless. */
+  close(): Promise<void>
+  /** Ends every child at once. */
+  kill(): Promise<void>
+  /** Resolves when everything is over, whoever asked for it. */
+  readonly closed: Promise<void>
+}

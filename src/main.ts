@@ -1,0 +1,239 @@
+import { openAdmin } from './admin/admin.ts'
+import type { Control } from './admin/control.ts'
+import { openControlSocket } from './admin/socket.ts'
+import { readOrCreateToken, type KeptToken } from './admin/token.ts'
+import { describeChanges, takeOver } from './config/diff.ts'
+import type { UserAppConfig } from './config/config.ts'
+import { loadConfig, type Config, type LoadOptions } from './config/load.ts'
+import { parseManifest } from './config/manifest.ts'
+import { formatProblems } from './config/problem.ts'
+import { settingsFor } from './config/settings.ts'
+import { opensEverything, tokensOf } from './config/tokens.ts'
+import { watchFiles } from './config/watch.ts'
+import { Gateway } from './gateway/gateway.ts'
+import { systemClock } from './lib/clock.ts'
+import type { Running, UpOptions } from './lib/running.ts'
+import { StartError } from './lib/start-error.ts'
+import { quaymasterVersion } from './lib/version.ts'
+import { deriveRoutes } from './model/derive.ts'
+import type { Fleet } from './model/fleet.ts'
+import type { Effect } from './model/protocol.ts'
+import { describeFleet, type StatusDocument } from './model/status.ts'
+import { describeWaiting } from './model/waiting.ts'
+import { Journal, type OutputLine } from './observe/journal.ts'
+import { openLog } from './observe/log.ts'
+import { command } from './supervisor/command.ts'
+import type { Settings } from './supervisor/discover.ts'
+import { openIntake, type Intake } from './supervisor/intake.ts'
+import { Processes } from './supervisor/processes.ts'
+import { endStrays } from './supervisor/strays.ts'
+import { Supervisor } from './supervisor/supervisor.ts'
+
+/**
+ * The composition root: builds every part from a Config, wires them, and disposes of them in reverse order. Nothing is
+ * decided here. Throws a StartError when the gateway cannot start; what was opened by then is closed again.
+ */
+export async function up(options: UpOptions): Promise<Running> {
+  const loaded = await loadConfig(request(options))
+  if (!loaded.ok) throw new StartError(formatProblems(loaded.problems, options.cwd), 2)
+  const { config, warnings } = loaded
+  await using opened = new AsyncDisposableStack()
+  const clock = systemClock
+  const journal = new Journal()
+  const notice = (level: 'info' | 'warn' | 'error', message: string): void => {
+    journal.write({ type: 'notice', level, message })
+  }
+
+  // First in, last out: whoever holds the control socket owns the state folder.
+  const socket = opened.use(await openControlSocket(config.stateDir))
+  const format = options.json || !process.stdout.isTTY ? 'json' : 'pretty'
+  const log = opened.use(await openLog({ journal, out: process.stdout, format, color: options.color, ...config.log }))
+  let kept: KeptToken | null = config.auth.tokens.length > 0 ? null : await readOrCreateToken(config.stateDir)
+  for (const message of [...socket.notices, ...(kept?.notices ?? []), ...warnings]) notice('warn', message)
+  const strays = endStrays(config.stateDir, notice)
+  // Awaited below; an early failure of a later step must not turn this one into an unhandled rejection.
+  strays.catch(() => {})
+
+  let tokens = tokensOf(config, kept?.token ?? null)
+  const gateway = opened.use(
+    await Gateway.listen({
+      ...config.listen,
+      auth: { tokens },
+      journal,
+      clock,
+      report: (report) => supervisor.send(report),
+    }),
+  )
+  const processes = opened.use(
+    new Processes({
+      stateDir: config.stateDir,
+      clock,
+      report: (event) => supervisor.send(event),
+      output: (line) => journal.write({ type: 'output', ...line }),
+      urls: (app) => {
+        const basePath = supervisor.fleet.apps.get(app)?.settings.route.path ?? `/${app}`
+        return { publicUrl: new URL(basePath === '/' ? '/' : `${basePath}/`, gateway.url).href, basePath }
+      },
+      notice,
+    }),
+  )
+  let intake: Intake | null = null
+  const retained = new Map<string, string>()
+  const supervisor = new Supervisor({
+    clock,
+    parallelStarts: config.starts.parallel,
+    chance: Math.random,
+    announce: (announcement) => journal.write({ type: 'announcement', announcement }),
+    perform: (effect) => perform(effect, processes, intake),
+    publish: (fleet) => {
+      gateway.update(deriveRoutes(fleet))
+      for (const app of fleet.apps.values()) {
+        const releases = [app.current, app.good, ...app.instances.map((it) => it.release)]
+        const versions = [...new Set(releases.flatMap((it) => (it ? [it.launch.version] : [])))]
+        if (retained.get(app.name) === versions.join()) continue
+        retained.set(app.name, versions.join())
+        intake?.retain(app.name, versions)
+      }
+      for (const name of retained.keys()) if (!fleet.apps.has(name)) retained.delete(name)
+    },
+  })
+  // The copies that apps run from go last, when nothing runs from them any more.
+  opened.defer(() => intake?.[Symbol.asyncDispose]())
+  opened.use(supervisor)
+
+  const startedAt = clock.now()
+  const waitingFor = (): readonly string[] => describeWaiting(supervisor.fleet, gateway.inflight())
+  const status = (): StatusDocument => {
+    return describeFleet(supervisor.fleet, {
+      version: quaymasterVersion(),
+      pid: process.pid,
+      url: gateway.url,
+      adminUrl: admin.url,
+      now: clock.now(),
+      wall: clock.wall(),
+      startedAt,
+      waitingFor: supervisor.fleet.closing ? waitingFor() : [],
+    })
+  }
+  const control: Control = {
+    status,
+    command: (app, verb) => command(supervisor, clock, app, verb),
+    down: () => void running.close(),
+    output: (app, last) => recent(processes, supervisor.fleet, app, last),
+    journal,
+  }
+  const admin = opened.use(
+    await openAdmin({ ...config.admin, control, authorise: (token) => opensEverything(tokens, token) }),
+  )
+
+  await strays
+  intake = await openIntake({
+    appsDir: config.appsDir,
+    stateDir: config.stateDir,
+    clock,
+    settings: settingsOf(config),
+    emit: (event) => supervisor.send(event),
+    notice,
+  })
+
+  let current = config
+  const reload = async (): Promise<readonly string[]> => {
+    const loaded = await loadConfig(request(options))
+    if (!loaded.ok) {
+      notice('error', `The configuration was not applied, the running one stays:\n${formatProblems(loaded.problems)}`)
+      return loaded.watch
+    }
+    for (const message of [...loaded.warnings, ...describeChanges(current, loaded.config)]) notice('warn', message)
+    current = takeOver(current, loaded.config)
+    if (current.auth.tokens.length === 0) kept ??= await readOrCreateToken(current.stateDir)
+    tokens = tokensOf(current, current.auth.tokens.length > 0 ? null : (kept?.token ?? null))
+    gateway.configure({ tokens })
+    log.configure(current.log)
+    intake?.configure(settingsOf(current))
+    notice('info', 'The configuration was applied.')
+    return loaded.watch
+  }
+  opened.use(await watchFiles(loaded.watch, reload))
+
+  const { promise: closed, resolve: resolveClosed } = Promise.withResolvers<void>()
+  const parts = opened.move()
+  let closing: Promise<void> | null = null
+  const close = async (): Promise<void> => {
+    try {
+      await gateway.stopAccepting()
+      await parts.disposeAsync()
+    } finally {
+      resolveClosed()
+    }
+  }
+  const running: Running = {
+    url: gateway.url,
+    adminUrl: admin.url,
+    waitingFor,
+    close: () => (closing ??= close()),
+    kill: async () => {
+      for (const app of supervisor.fleet.apps.values()) for (const it of app.instances) processes.kill(it.run)
+      await running.close()
+    },
+    closed,
+  }
+  socket.serve(control)
+  const document = status()
+  log.listening({
+    version: quaymasterVersion(),
+    pid: process.pid,
+    took: Math.round(Date.now() - options.startedAt),
+    url: gateway.url,
+    adminUrl: admin.url,
+    token: kept?.token ?? null,
+    tokenFile: kept?.file ?? null,
+    appsDir: config.appsDir,
+    apps: document.apps,
+  })
+  return running
+}
+
+function request(options: UpOptions): LoadOptions {
+  const { cwd, config, apps, host, port, adminPort, stateDir, workers } = options
+  return { cwd, file: config, overrides: { apps, host, port, adminPort, state: stateDir, workers } }
+}
+
+/** What the intake needs to know of the configuration. */
+function settingsOf(config: Config): Settings {
+  return {
+    declared: Object.keys(config.apps),
+    settingsFor: (name, manifest, folder) => settingsFor(config, name, manifest as UserAppConfig | undefined, folder),
+    parseManifest: (text, file) => {
+      const parsed = parseManifest(text, file)
+      return parsed.ok ? parsed : { ok: false, reason: formatProblems(parsed.problems, config.root) }
+    },
+  }
+}
+
+/** The newest lines of one app, or of all apps in the order they were written. */
+function recent(processes: Processes, fleet: Fleet, app: string | null, last: number): readonly OutputLine[] {
+  const names = app === null ? [...fleet.apps.keys()] : [app]
+  const lines = names.flatMap((name) => processes.recent(name))
+  if (names.length > 1) lines.sort((a, b) => a.at - b.at)
+  return last === 0 ? [] : lines.slice(-last)
+}
+
+function perform(
+  effect: Exclude<Effect, { readonly type: 'announce' }>,
+  processes: Processes,
+  intake: Intake | null,
+): void {
+  switch (effect.type) {
+    case 'spawn':
+      return processes.spawn(effect)
+    case 'probe':
+      return processes.probe(effect)
+    case 'terminate':
+      return processes.terminate(effect.run)
+    case 'kill':
+      return processes.kill(effect.run)
+    case 'forget':
+      processes.forget(effect.app)
+      intake?.forget(effect.app)
+  }
+}

@@ -1,0 +1,47 @@
+import { readyOf, type App } from './fleet.ts'
+
+/** What became of an operator's command, or that it is not yet decided. */
+export type Outcome =
+  | { readonly decided: false }
+  | { readonly decided: true; readonly ok: true; readonly state: string }
+  | { readonly decided: true; readonly ok: false; readonly reason: string }
+
+const undecided: Outcome = { decided: false }
+
+/** Whether a command can be given to this app at all; null when it can. */
+export function objection(app: App): string | null {
+  switch (app.standing.kind) {
+    case 'refused':
+      return app.standing.reason
+    case 'remote':
+      return `it is relayed to ${app.standing.url}; nothing of it runs here`
+    case 'settling':
+      return 'its file is still being written'
+    case 'gone':
+      return 'it has been removed'
+    case 'on':
+    case 'resting':
+    case 'off':
+      return app.current ? null : 'it has nothing to run'
+  }
+}
+
+/** `generation` is the one that was current right after the command; `since` is the fleet's time of the command. */
+export function outcomeOf(
+  app: App | undefined,
+  verb: 'start' | 'stop' | 'restart',
+  generation: number | null,
+  since: number,
+): Outcome {
+  if (!app || app.standing.kind === 'gone') return { decided: true, ok: false, reason: 'it was removed meanwhile' }
+  if (verb === 'stop') return app.instances.length === 0 ? { decided: true, ok: true, state: 'off' } : undecided
+  if (app.standing.kind === 'off') return { decided: true, ok: false, reason: 'it was stopped meanwhile' }
+  if (app.rejected && app.rejected.at >= since) return { decided: true, ok: false, reason: app.rejected.reason }
+  const fall = app.falls.last
+  if (fall && fall.at >= since) return { decided: true, ok: false, reason: fall.reason }
+  if (!app.current) return { decided: true, ok: false, reason: 'it has nothing to run any more' }
+  if (generation !== null && app.current.generation < generation) {
+    return { decided: true, ok: false, reason: app.rejected?.reason ?? 'it was taken back' }
+  }
+  return readyOf(app, app.current) >= app.settings.instances ? { decided: true, ok: true, state: 'ready' } : undecided
+}

@@ -1,0 +1,31 @@
+/** What a system error says in words that help; the code stays in parentheses so that it can be searched for. */
+const sentences: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EAGAIN: 'the system has no room for another process (RLIMIT_NPROC or the PID limit); raise `ulimit -u`',
+  EMFILE: 'the gateway has too many open files; raise `ulimit -n`',
+  ENFILE: 'the system has too many open files',
+  ENOENT: 'no such file',
+  ENOEXEC: 'it is not a program of this machine and has no `#!` line',
+  ENOMEM: 'out of memory',
+  ENOTDIR: 'a part of its path is not a folder',
+  EISDIR: 'it is a folder',
+  ELOOP: 'its symbolic links lead in a circle',
+  E2BIG: 'its arguments and environment are too long',
+  EPERM: 'not permitted',
+  ETXTBSY: 'it is still open for writing',
+}
+
+/** The code of a system error (`ENOENT`), or null. */
+export function reasonOf(error: unknown): string | null {
+  const code = error instanceof Error && 'code' in error ? error.code : null
+  if (typeof code === 'string') return code
+  return error instanceof Error && error.cause !== undefined ? reasonOf(error.cause) : null
+}
+
+/** A clause: `permission denied (EACCES)`. */
+export function messageOf(error: unknown): string {
+  const code = reasonOf(error)
+  const sentence = code === null ? undefined : sentences[code]
+  if (sentence !== undefined) return `${sentence} (${code})`
+  return error instanceof Error ? (error.message.split('\n')[0] ?? error.message) : String(error)
+}

@@ -1,0 +1,260 @@
+import { access, readdir } from 'node:fs/promises'
+import path from 'node:path'
+import type { Clock } from '../lib/clock.ts'
+import { Claims } from './claims.ts'
+import type { Settings } from './discover.ts'
+import { shown } from './display.ts'
+import { Entry, mostApps, type Household } from './entry.ts'
+import { messageOf, reasonOf } from './errno.ts'
+import { judgeDeclared } from './judge.ts'
+import { Lanes } from './lanes.ts'
+import { isIgnoredName, isLabel, printable } from './names.ts'
+import { Register, type IntakeEvent } from './register.ts'
+import { Versions } from './versions.ts'
+import { watchFolder } from './watch.ts'
+import { findWriters } from './writers.ts'
+
+export interface IntakeOptions {
+  readonly appsDir: string
+  readonly stateDir: string
+  readonly clock: Clock
+  readonly settings: Settings
+  /** Milliseconds between two looks at what may change without an event. Default 1000. */
+  readonly pollEvery?: number
+  readonly emit: (event: IntakeEvent) => void
+  readonly notice: (level: 'info' | 'warn' | 'error', message: string) => void
+}
+
+/** Turns files and configuration into offers and refusals. Dispose it after the apps have stopped. */
+export interface Intake extends AsyncDisposable {
+  /** Takes a new configuration: every app is judged again and what differs is told. */
+  configure(settings: Settings): void
+  /** The versions of an app that may still be started; older copies are deleted. */
+  retain(app: string, versions: readonly string[]): void
+  /** Nothing of the app runs any more. */
+  forget(app: string): void
+}
+
+/** Resolves when `apps/` is watched and the first look through it has begun. */
+export async function openIntake(options: IntakeOptions): Promise<Intake> {
+  const appsDir = path.resolve(options.appsDir)
+  const versions = await Versions.open({ appsDir, stateDir: options.stateDir, notice: options.notice })
+  const intake = new WatchedFolder({ ...options, appsDir }, versions)
+  await intake.open()
+  return intake
+}
+
+/** How many polls pass between two looks through the whole folder. */
+const pollsPerScan = 5
+
+/** How many entries one poll looks at, so that ten thousand files cost no more than these. */
+const pollMost = 256
+
+/** Files read and copied at once: more would only wait for the same disk. */
+const lanes = 8
+
+class WatchedFolder implements Intake {
+  readonly #options: IntakeOptions
+  readonly #household: Household & { bench: { config: Settings } }
+  readonly #entries = new Map<string, Entry>()
+  readonly #register: Register
+  #watching: AsyncDisposable | null = null
+  #timer: NodeJS.Timeout | null = null
+  #polls = 0
+  #cursor = 0
+  #scanning: Promise<void> | null = null
+  #scanAgain = false
+  #absenceTold = false
+  #crowdTold = false
+  #closed = false
+
+  constructor(options: IntakeOptions, versions: Versions) {
+    this.#options = options
+    const { appsDir, clock, settings, notice } = options
+    this.#register = new Register((event) => {
+      if (!this.#closed) options.emit(event)
+    })
+    this.#household = {
+      bench: { appsDir, config: settings, versions, machine: { platform: process.platform, arch: process.arch } },
+      clock,
+      claims: new Claims(),
+      register: this.#register,
+      writers: findWriters(),
+      lanes: new Lanes(lanes),
+      gone: (entry) => {
+        if (this.#entries.get(entry.name) === entry) this.#entries.delete(entry.name)
+        entry[Symbol.dispose]()
+      },
+      unowned: (app) => void this.#settleUnowned(app),
+      crowded: () => {
+        if (this.#crowdTold) return
+        this.#crowdTold = true
+        notice('warn', `${shown(appsDir)} holds more than ${mostApps} apps; the others are left alone.`)
+      },
+      failed: (entry, error) =>
+        notice('error', `Cannot judge ${shown(path.join(appsDir, entry))}: ${messageOf(error)}.`),
+    }
+  }
+
+  async open(): Promise<void> {
+    const { appsDir, notice } = this.#options
+    this.#watching = await watchFolder({
+      appsDir,
+      notice,
+      changed: (entry) => {
+        if (this.#closed) return
+        if (entry === null) this.#scan()
+        else this.#touch(entry)
+      },
+    })
+    this.#scanning = this.#scanOnce(this.#firstScan())
+    this.#timer = setInterval(() => this.#poll(), this.#options.pollEvery ?? 1_000)
+  }
+
+  configure(settings: Settings): void {
+    this.#household.bench.config = settings
+    for (const entry of this.#entries.values()) entry.force()
+    for (const app of new Set([...this.#register.apps, ...settings.declared])) {
+      if (!this.#household.claims.owner(app)) void this.#settleUnowned(app)
+    }
+  }
+
+  retain(app: string, versions: readonly string[]): void {
+    this.#household.bench.versions.retain(app, versions)
+  }
+
+  forget(app: string): void {
+    const last = this.#register.last(app)
+    this.#household.bench.versions.forget(app, last?.type === 'offered' ? last.launch.version : null)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    if (this.#timer) clearInterval(this.#timer)
+    for (const entry of this.#entries.values()) entry[Symbol.dispose]()
+    await this.#watching?.[Symbol.asyncDispose]()
+    await this.#scanning
+    await Promise.all([...this.#entries.values()].map(async (entry) => await entry.rest()))
+    await this.#household.bench.versions[Symbol.asyncDispose]()
+  }
+
+  #touch(name: string, oldHand = false): Entry | undefined {
+    if (this.#closed || isIgnoredName(name)) return undefined
+    let entry = this.#entries.get(name)
+    if (!entry) {
+      entry = new Entry(name, this.#household, oldHand)
+      this.#entries.set(name, entry)
+    }
+    entry.touch()
+    return entry
+  }
+
+  async #firstScan(): Promise<void> {
+    const names = await this.#list()
+    // Names are given out in their order, whichever file can be read first.
+    const fresh = names.filter((name) => !this.#entries.has(name))
+    const entries = fresh.map((name) => new Entry(name, this.#household, true))
+    const appear = await Promise.all(entries.map(async (entry) => await entry.glance()))
+    if (this.#closed) return
+    for (const [index, entry] of entries.entries()) {
+      if (this.#entries.has(entry.name)) continue
+      this.#entries.set(entry.name, entry)
+      appear[index]?.()
+    }
+    for (const entry of entries) entry.touch()
+    for (const app of this.#household.bench.config.declared) {
+      if (!this.#household.claims.owner(app)) void this.#settleUnowned(app)
+    }
+  }
+
+  /** Looks at everything there is and everything there was; asked again meanwhile, it does so once more. */
+  #scan(): void {
+    if (this.#scanning) {
+      this.#scanAgain = true
+      return
+    }
+    this.#scanning = this.#scanOnce(this.#touchAll())
+  }
+
+  async #scanOnce(scan: Promise<void>): Promise<void> {
+    await scan
+    this.#scanning = null
+    if (this.#scanAgain && !this.#closed) this.#scan()
+    this.#scanAgain = false
+  }
+
+  async #touchAll(): Promise<void> {
+    const names = await this.#list()
+    for (const name of new Set([...names, ...this.#entries.keys()])) this.#touch(name)
+  }
+
+  async #list(): Promise<readonly string[]> {
+    const { appsDir, notice } = this.#options
+    try {
+      const names = await readdir(appsDir)
+      this.#absenceTold = false
+      return names.filter((name) => !isIgnoredName(name)).sort()
+    } catch (error) {
+      if (!this.#absenceTold) {
+        const missing = reasonOf(error) === 'ENOENT'
+        const fault = missing ? 'does not exist yet; create it and drop an executable into it' : messageOf(error)
+        notice(missing ? 'info' : 'warn', `Watching ${shown(appsDir)}: ${fault}.`)
+      }
+      this.#absenceTold = true
+      return []
+    }
+  }
+
+  #poll(): void {
+    const isScan = ++this.#polls % pollsPerScan === 0
+    const entries = [...this.#entries.values()]
+    // Whoever was not reached this time is reached the next.
+    const start = entries.length === 0 ? 0 : this.#cursor % entries.length
+    const order = [...entries.slice(start), ...entries.slice(0, start)].slice(0, pollMost)
+    this.#cursor = start + order.length
+    for (const entry of order) {
+      if (isScan && entry.mayHeal) entry.force()
+      else if (isScan || entry.needsPolling) entry.touch()
+      if (isScan && entry.copy) void access(entry.copy.file).catch(() => entry.recopy())
+    }
+    if (isScan) void this.#findMissed()
+  }
+
+  /** What no event told of: new entries, and interpreters of declared commands that were installed meanwhile. */
+  async #findMissed(): Promise<void> {
+    for (const name of await this.#list()) if (!this.#entries.has(name)) this.#touch(name)
+    for (const app of this.#household.bench.config.declared) {
+      if (!this.#household.claims.owner(app)) await this.#settleUnowned(app)
+    }
+  }
+
+  /** No file has this name: it is the configuration's, or nobody's. */
+  async #settleUnowned(app: string): Promise<void> {
+    const { bench, claims } = this.#household
+    const before = this.#register.last(app)
+    if (!bench.config.declared.includes(app)) {
+      // A key that is no name belongs to an entry that is listed under it, which takes it back by itself.
+      if (isLabel(app)) this.#register.vanish(app)
+      return
+    }
+    const judgement = await judgeDeclared(bench.appsDir, bench.config, app)
+    if (this.#closed || claims.owner(app) || !bench.config.declared.includes(app)) return
+    const { settings } = judgement
+    switch (judgement.kind) {
+      case 'launch':
+        return this.#register.tell({ type: 'offered', app, settings, launch: judgement.launch })
+      case 'remote':
+        return this.#register.tell({ type: 'remote', app, settings, url: judgement.url })
+      case 'refused':
+        // Its file was deleted: what runs of it has to go, which a refusal alone would not make happen.
+        if (before && before.type !== 'refused') this.#register.vanish(app)
+        return this.#register.tell({
+          type: 'refused',
+          app,
+          settings,
+          source: printable(judgement.source),
+          reason: judgement.reason,
+        })
+    }
+  }
+}

@@ -1,0 +1,180 @@
+import { createHash } from 'node:crypto'
+import { realpath, stat } from 'node:fs/promises'
+import path from 'node:path'
+import type { Launch } from '../model/protocol.ts'
+import type { AppSettings } from '../model/settings.ts'
+import { discover, type Settings } from './discover.ts'
+import { shown } from './display.ts'
+import type { Machine } from './elf.ts'
+import { childEnvironment } from './environment.ts'
+import { messageOf } from './errno.ts'
+import { launchOf } from './launch.ts'
+import { missingCommand, preflight } from './preflight.ts'
+import type { Found } from './sight.ts'
+import { digestOf, type Copy, type Versions } from './versions.ts'
+
+export type Judgement =
+  | {
+      readonly kind: 'launch'
+      readonly settings: AppSettings
+      readonly launch: Launch
+      readonly copy: Copy | null
+      readonly extras: readonly string[]
+    }
+  | {
+      readonly kind: 'remote'
+      readonly settings: AppSettings
+      readonly url: string
+      readonly extras: readonly string[]
+    }
+  | Refusal
+
+export interface Refusal {
+  readonly kind: 'refused'
+  readonly settings: AppSettings
+  readonly reason: string
+  readonly source: string
+  /** May only be the beginning of what is still to come. */
+  readonly unfinished: boolean
+  /** Something outside `apps/` is missing: worth another look now and then. */
+  readonly mayHeal: boolean
+  readonly extras: readonly string[]
+}
+
+export interface Bench {
+  readonly appsDir: string
+  readonly config: Settings
+  readonly versions: Versions
+  readonly machine: Machine
+}
+
+/** What becomes of a file or folder that is at rest and owns its name. `known` is its copy, if it is the same still. */
+export async function judge(
+  bench: Bench,
+  app: string,
+  entry: string,
+  found: Found,
+  known: Copy | null,
+): Promise<Judgement> {
+  return found.kind === 'folder'
+    ? await judgeFolder(bench, app, entry, found)
+    : await judgeFile(bench, app, entry, found, known)
+}
+
+/** What becomes of an app that only the configuration speaks of. */
+export async function judgeDeclared(appsDir: string, config: Settings, app: string): Promise<Judgement> {
+  const settings = config.settingsFor(app)
+  if (settings.target !== null) return { kind: 'remote', settings, url: settings.target, extras: [] }
+  const { command } = settings
+  if (command === null) {
+    return refusal(settings, shown(path.join(appsDir, app)), `no executable called ${app} in ${shown(appsDir)}`)
+  }
+  const source = command.join(' ')
+  const missing = await missingCommand(command[0] ?? '', searchPathOf(settings), settings.cwd ?? appsDir)
+  if (missing !== null) return { ...refusal(settings, source, missing), mayHeal: true }
+  const launch = launchOf({ argv: command, content: '', cwd: appsDir, source }, settings)
+  return { kind: 'launch', settings, launch, copy: null, extras: [] }
+}
+
+export function refusal(settings: AppSettings, source: string, reason: string): Refusal {
+  return { kind: 'refused', settings, reason, source, unfinished: false, mayHeal: false, extras: [] }
+}
+
+/** What the operator would recognise: the path in `apps/`, and where it leads when it is a link. */
+export function sourceOf(appsDir: string, entry: string, found?: Found): string {
+  const own = shown(path.join(appsDir, entry))
+  return found?.isLink ? `${own} -> ${shown(found.real)}` : own
+}
+
+async function judgeFile(
+  { appsDir, config, versions, machine }: Bench,
+  app: string,
+  entry: string,
+  found: Found,
+  known: Copy | null,
+): Promise<Judgement> {
+  const settings = config.settingsFor(app)
+  const source = sourceOf(appsDir, entry, found)
+  if (settings.target !== null) return { kind: 'remote', settings, url: settings.target, extras: [] }
+  const searchPath = searchPathOf(settings)
+  if (settings.command !== null) {
+    const missing = await missingCommand(settings.command[0] ?? '', searchPath, settings.cwd ?? appsDir)
+    if (missing !== null) return { ...refusal(settings, source, missing), mayHeal: true }
+    const content = await digestOf(found.real)
+    const launch = launchOf({ argv: settings.command, content, cwd: appsDir, source }, settings)
+    return { kind: 'launch', settings, launch, copy: null, extras: [] }
+  }
+  const verdict = await preflight({ file: found.real, name: path.join(appsDir, entry), searchPath, machine })
+  if (verdict.kind === 'unfit') return { ...refusal(settings, source, verdict.reason), ...pickHopes(verdict) }
+  try {
+    const { form } = verdict
+    const copy = known ?? (await versions.keep({ app, file: found.real, form, uid: settings.uid, gid: settings.gid }))
+    const launch = launchOf({ argv: [copy.file], content: copy.digest, cwd: appsDir, source }, settings)
+    return { kind: 'launch', settings, launch, copy, extras: [] }
+  } catch (error) {
+    // A full disk, most likely; the file itself may also have gone, which the next look will see.
+    return {
+      ...refusal(settings, source, `cannot be copied to where it would run: ${messageOf(error)}`),
+      mayHeal: true,
+    }
+  }
+}
+
+async function judgeFolder(
+  { appsDir, config, machine }: Bench,
+  app: string,
+  entry: string,
+  found: Found,
+): Promise<Judgement> {
+  const name = path.join(appsDir, entry)
+  const it = await discover(app, found.real, name, config)
+  const { settings } = it
+  if (it.kind === 'nothing') return refusal(settings, shown(it.source), it.reason)
+  if (it.kind === 'remote') return { kind: 'remote', settings, url: it.url, extras: [] }
+  const source = shown(it.source)
+  const extras = it.files
+  const searchPath = searchPathOf(settings)
+  const [command = ''] = it.argv
+  if (it.executable) {
+    const real = await realpath(command)
+    if (!real.startsWith((await realpath(appsDir)) + path.sep)) {
+      const reason = `${source} is a symbolic link that leaves ${shown(appsDir)}: it is really ${shown(real)}; copy it instead`
+      return { ...refusal(settings, source, reason), extras }
+    }
+    const verdict = await preflight({ file: real, name: path.join(name, path.basename(command)), searchPath, machine })
+    if (verdict.kind === 'unfit') return { ...refusal(settings, source, verdict.reason), ...pickHopes(verdict), extras }
+  } else {
+    const missing = await missingCommand(command, searchPath, settings.cwd ?? found.real)
+    if (missing !== null) return { ...refusal(settings, source, missing), mayHeal: true, extras }
+  }
+  const content = await digestOfFolder(found.real, it.argv, it.files)
+  const launch = launchOf({ argv: it.argv, content, cwd: found.real, source }, settings)
+  return { kind: 'launch', settings, launch, copy: null, extras }
+}
+
+/**
+ * A folder is not read as a whole, so what decides about it stands for it: content, and also inode and time of its
+ * entry files. Touching one of them is how a folder app is told that something deeper has changed.
+ */
+async function digestOfFolder(folder: string, argv: readonly string[], files: readonly string[]): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify(argv))
+  for (const name of files) {
+    const file = path.join(folder, name)
+    const { ino, mtimeNs } = await stat(file, { bigint: true })
+    hash.update(JSON.stringify([name, String(ino), String(mtimeNs), await digestOf(file)]))
+  }
+  return hash.digest('hex')
+}
+
+function pickHopes({ unfinished, mayHeal }: { readonly unfinished: boolean; readonly mayHeal: boolean }): {
+  unfinished: boolean
+  mayHeal: boolean
+} {
+  return { unfinished, mayHeal }
+}
+
+/** Where the app would find its interpreter: the same PATH that its process gets. */
+function searchPathOf(settings: AppSettings): string {
+  const given = { port: 0, app: settings.name, run: 0, marker: '', publicUrl: '', basePath: '' }
+  return childEnvironment(process.env, given, {}, settings.env).env.PATH ?? ''
+}

@@ -1,0 +1,231 @@
+import { request } from 'node:http'
+import { connect } from 'node:net'
+import type { Address, Effect, ProbeResult } from '../model/protocol.ts'
+import { allListeners, isStillHeld, isWildcard, ownedListeners, type Owned } from './listeners.ts'
+import { messageOf, reasonOf } from './errno.ts'
+
+type ProbeEffect = Extract<Effect, { type: 'probe' }>
+
+/** What a probe has to know of the run it looks at, and what it remembers from one look to the next. */
+export interface Subject {
+  readonly pid: number
+  readonly port: number
+  /** Milliseconds since the spawn. */
+  age(): number
+  /** PIDs of the whole process tree, the root first. */
+  members(): Promise<readonly number[]>
+  /** The listener found to be ours, so that a later look costs one readlink. */
+  proof: Proof | null
+  /** Listeners elsewhere than asked, seen by the last look for them. */
+  strays: { readonly at: number; readonly keys: ReadonlySet<string> }
+}
+
+export interface Proof {
+  readonly address: Address
+  readonly owned: Owned
+}
+
+/** An app may take its time to bind; before this age (milliseconds) nobody looks for it on other ports. */
+const firstSearch = 100
+
+/**
+ * Looks at an instance once: does somebody accept on its address, is that somebody a member of its process tree (traffic
+ * goes nowhere else), and does it answer as it should? A readiness probe that is refused also looks where else the tree
+ * listens.
+ */
+export async function probe(effect: ProbeEffect, subject: Subject, signal: AbortSignal): Promise<ProbeResult> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(Math.max(1, Math.round(effect.timeout)))])
+  const asked = effect.address ?? { host: '127.0.0.1', port: subject.port }
+  try {
+    const refusal = await tryConnect(asked, deadline)
+    if (refusal === null) return await judge(effect, subject, asked, deadline)
+    if (effect.purpose === 'readiness' && effect.address === null) {
+      const found = await searchElsewhere(subject, deadline)
+      if (typeof found === 'string') return { ok: false, reason: found }
+      if (found) return await judge(effect, subject, found, deadline)
+    }
+    return { ok: false, reason: refusal }
+  } catch (error) {
+    if (deadline.aborted) return { ok: false, reason: `no answer within ${seconds(effect.timeout)}` }
+    return { ok: false, reason: messageOf(error) }
+  }
+}
+
+/** Somebody accepts at `address`. Whose is it, and is it well? */
+async function judge(
+  effect: ProbeEffect,
+  subject: Subject,
+  address: Address,
+  deadline: AbortSignal,
+): Promise<ProbeResult> {
+  const owned = await proveOwnership(subject, address)
+  if (owned === 'stranger') {
+    return { ok: false, reason: `port ${address.port} is answered by a process that is not ours` }
+  }
+  if (effect.path !== null) {
+    const status = await get(address, effect.path, deadline)
+    const healthy = effect.status.some(([low, high]) => status >= low && status <= high)
+    if (!healthy) return { ok: false, reason: `answered ${status} to GET ${effect.path}` }
+  }
+  return { ok: true, address, note: describe(owned, address, subject.port) }
+}
+
+/**
+ * Every socket that may answer a connection to `address` must be held by the tree. The most specific one wins: bound to
+ * the very address before the wildcard of its family before `::`, which takes IPv4 as well.
+ */
+async function proveOwnership(subject: Subject, address: Address): Promise<Owned | 'stranger'> {
+  const { proof } = subject
+  if (proof && proof.address.host === address.host && proof.address.port === address.port) {
+    // Without /proc a full look costs a run of lsof: done once, at readiness.
+    if (isStillHeld(proof.owned) !== false) return proof.owned
+  }
+  const all = allListeners()
+  const answering = all && whoAnswers(all, address)
+  // Nobody is listed although somebody accepts: it has just closed, or listens in another network namespace.
+  if (answering?.length === 0) return 'stranger'
+  // Most apps are one process: ask the root alone before all processes are scanned for its tree.
+  let owned = await ownedListeners([subject.pid], answering)
+  if (answering ? owned.length < answering.length : whoAnswers(owned, address).length === 0) {
+    owned = await ownedListeners(await subject.members(), answering)
+  }
+  const [first] = whoAnswers(owned, address)
+  if (!first || (answering && owned.length < answering.length)) return 'stranger'
+  subject.proof = { address, owned: first }
+  return first
+}
+
+/** The listening sockets that a connection to `address` may reach. */
+export function whoAnswers<T extends { readonly host: string; readonly port: number }>(
+  sockets: readonly T[],
+  address: Address,
+): readonly T[] {
+  const onPort = sockets.filter((socket) => socket.port === address.port)
+  const order = address.host === '::1' ? ['::1', '::'] : [address.host, '0.0.0.0', '::']
+  for (const host of order) {
+    const found = onPort.filter((socket) => socket.host === host)
+    if (found.length > 0) return found
+  }
+  return []
+}
+
+/**
+ * Where the tree listens instead of the address it was given. Our port on ::1 is believed at once. Another port is
+ * believed when two looks saw it and it speaks HTTP: a database or a debugger that an app opens before its own listener
+ * must not be given its traffic.
+ */
+async function searchElsewhere(subject: Subject, deadline: AbortSignal): Promise<Address | string | null> {
+  const age = subject.age()
+  const last = subject.strays
+  // Ever more rarely, for an app that needs a minute to boot: after 100 ms, then each time it is a quarter older.
+  if (age < firstSearch || age - last.at < Math.max(firstSearch, age / 4)) return null
+  const owned = [...(await ownedListeners(await subject.members()))].sort((a, b) => rank(a, subject) - rank(b, subject))
+  subject.strays = { at: age, keys: new Set(owned.map((socket) => key(socket))) }
+  let complaint: string | null = null
+  for (const socket of owned) {
+    const address = reachable(socket)
+    if (address === null) {
+      complaint ??= `listens on ${at(socket)}, which is not the loopback; bind 127.0.0.1`
+      continue
+    }
+    if (socket.port !== subject.port && (!last.keys.has(key(socket)) || !(await speaksHttp(address, deadline))))
+      continue
+    if ((await tryConnect(address, deadline)) === null) return address
+    // `::` that takes IPv6 only.
+    const other = { host: '::1', port: address.port }
+    if (socket.host === '::' && (await tryConnect(other, deadline)) === null) return other
+  }
+  return complaint
+}
+
+/** Our port first, the root's own listeners before its children's, a debugger (9229 and on, by custom of Node) last. */
+function rank(socket: Owned, subject: Subject): number {
+  const debug = socket.port >= 9_229 && socket.port <= 9_239 ? 4e6 : 0
+  return (socket.port === subject.port ? 0 : 1e6) + (socket.pid === subject.pid ? 0 : 1e5) + debug + socket.port
+}
+
+function reachable(socket: Owned): Address | null {
+  if (socket.host === '::1') return { host: '::1', port: socket.port }
+  const loopback = isWildcard(socket.host) || socket.host === '127.0.0.1'
+  return loopback ? { host: '127.0.0.1', port: socket.port } : null
+}
+
+function key(socket: Owned): string {
+  return `${socket.inode ?? socket.host} ${socket.port}`
+}
+
+/** One sentence when an instance was found elsewhere than asked, or is open to more than us. */
+export function describe(owned: Owned, address: Address, port: number): string | null {
+  const notes: string[] = []
+  if (address.port !== port) notes.push(`listens on port ${address.port} and ignores PORT=${port}; routed there`)
+  else if (address.host === '::1') notes.push(`listens on [::1]:${port} only, not on 127.0.0.1; routed there`)
+  if (isWildcard(owned.host)) {
+    notes.push(`listens on ${owned.host}: reachable from the network without authentication; bind 127.0.0.1`)
+  }
+  return notes.length > 0 ? notes.join('; ') : null
+}
+
+/** Null when a connection was accepted, else why not. Rejects when the deadline passes. */
+function tryConnect(address: Address, deadline: AbortSignal): Promise<string | null> {
+  return new Promise((resolve, reject) => {
+    deadline.throwIfAborted()
+    const socket = connect({ host: address.host, port: address.port })
+    const abort = (): void => finish(() => reject(new Error('aborted')))
+    const finish = (settle: () => void): void => {
+      deadline.removeEventListener('abort', abort)
+      socket.destroy()
+      settle()
+    }
+    deadline.addEventListener('abort', abort, { once: true })
+    socket.once('connect', () => {
+      // In the range of outgoing ports TCP may connect a socket to itself (RFC 9293 section 3.5): nobody listens then.
+      const itself = socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress
+      finish(() => resolve(itself ? 'connection refused' : null))
+    })
+    socket.once('error', (error) =>
+      finish(() => resolve(reasonOf(error) === 'ECONNREFUSED' ? 'connection refused' : messageOf(error))),
+    )
+  })
+}
+
+/** The status of the answer to one GET. Redirects are an answer like any other. */
+function get(address: Address, path: string, deadline: AbortSignal, method = 'GET'): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const asked = request(
+      {
+        host: address.host,
+        port: address.port,
+        path,
+        method,
+        agent: false,
+        signal: deadline,
+        setDefaultHeaders: false,
+        headers: { Host: 'localhost', 'User-Agent': 'Quaymaster-Probe', Accept: '*/*', Connection: 'close' },
+      },
+      (response) => {
+        // Read to its end, so that the app is not told of a broken connection; the deadline ends an endless one.
+        response.on('error', () => {}).resume()
+        resolve(response.statusCode ?? 0)
+      },
+    )
+    asked.once('error', (error) =>
+      reject(deadline.aborted ? error : new Error(`no answer to ${method} ${path}: ${messageOf(error)}`)),
+    )
+    asked.end()
+  })
+}
+
+async function speaksHttp(address: Address, deadline: AbortSignal): Promise<boolean> {
+  return get(address, '/', AbortSignal.any([deadline, AbortSignal.timeout(500)]), 'HEAD').then(
+    () => true,
+    () => false,
+  )
+}
+
+function at(socket: Owned): string {
+  return socket.host.includes(':') ? `[${socket.host}]:${socket.port}` : `${socket.host}:${socket.port}`
+}
+
+function seconds(ms: number): string {
+  return ms >= 1_000 ? `${Math.round(ms / 100) / 10}s` : `${Math.round(ms)}ms`
+}

@@ -1,0 +1,190 @@
+import {
+  canLookUp,
+  lookUp,
+  type ProcessEntry,
+  type ProcessId,
+  type ProcessTable,
+  type Snapshot,
+} from './process-table.ts'
+
+/** What a run is known by. */
+export interface Root extends ProcessId {
+  /** The random value of QUAYMASTER_INSTANCE that this spawn alone was given. */
+  readonly marker: string
+}
+
+/** What the members of a tree are recognised by, beside its root. */
+export interface Hints {
+  readonly marker: string
+  /** The root's PID: also the number of its process group and session, because it was spawned `detached`. */
+  readonly group: number
+  /** When the root started: nobody who is older can descend from it. NaN where start times cannot be compared. */
+  readonly since: number
+  /** Members found earlier, start time by PID. */
+  readonly known: ReadonlyMap<number, string>
+  /** Whether group and session may be believed without a member that proves them (see `findMembers`). */
+  readonly trustGroup: boolean
+  markerOf(entry: ProcessEntry): string | null
+}
+
+/**
+ * All processes that descend from one spawn: the union of process group, session, the walk along parents and the
+ * marker in the environment, because each alone misses somebody (a group misses `setsid`, the walk misses orphans, the
+ * marker misses a cleared environment).
+ *
+ * A PID used as the number of a group or session is not given to a new process while that group or session has
+ * members. So the number proves membership only while somebody who is ours by other means is in it; once all had left,
+ * it might be a stranger's. Hence `trustGroup` only while the root lives or has just ended.
+ */
+export function findMembers(snapshot: Snapshot, hints: Hints): Map<number, ProcessEntry> {
+  const candidates = [...snapshot.values()].filter((entry) => isTouchable(entry.pid) && !isOlder(entry, hints.since))
+  const members = new Map<number, ProcessEntry>()
+  for (const entry of candidates) {
+    if (hints.known.get(entry.pid) === entry.started) members.set(entry.pid, entry)
+  }
+  for (const entry of candidates) {
+    if (!members.has(entry.pid) && hints.markerOf(entry) === hints.marker) members.set(entry.pid, entry)
+  }
+  const inGroup = (entry: ProcessEntry): boolean => entry.group === hints.group || entry.session === hints.group
+  if (hints.trustGroup || members.values().some(inGroup)) {
+    for (const entry of candidates) if (inGroup(entry)) members.set(entry.pid, entry)
+  }
+  const children = Map.groupBy(candidates, (entry) => entry.ppid)
+  // A Map may grow while it is walked: the children of children are reached as well.
+  for (const pid of members.keys()) {
+    for (const child of children.get(pid) ?? []) members.set(child.pid, child)
+  }
+  return members
+}
+
+function isOlder(entry: ProcessEntry, since: number): boolean {
+  return Number(entry.started) < since
+}
+
+/** How long after the end of the root its group's number is believed without further proof (milliseconds). */
+const groupTrust = 1_000
+
+/** The process tree of one run: finds its members and signals them, and nobody else. */
+export class ProcessTree {
+  readonly root: Root
+  readonly #table: ProcessTable
+  readonly #known = new Map<number, string>()
+  readonly #names = new Map<number, string>()
+  readonly #groups = new Set<number>()
+  readonly #told = new Set<string>()
+  #rootEnded: number | null = null
+
+  constructor(table: ProcessTable, root: Root) {
+    this.#table = table
+    this.root = root
+    this.#known.set(root.pid, root.started)
+    this.#groups.add(root.pid)
+  }
+
+  /** The root has been waited for: from now on its PID may be anybody's. */
+  rootEnded(): void {
+    this.#rootEnded ??= performance.now()
+    this.#known.delete(this.root.pid)
+  }
+
+  /** Everybody who is alive, from a fresh look at all processes. */
+  async members(): Promise<readonly ProcessEntry[]> {
+    const snapshot = await this.#table.scan()
+    const found = findMembers(snapshot, {
+      marker: this.root.marker,
+      group: this.root.pid,
+      since: Number(this.root.started),
+      known: this.#known,
+      trustGroup: this.#trustGroup(snapshot),
+      markerOf: (entry) => this.#table.markerOf(entry),
+    })
+    this.#known.clear()
+    this.#names.clear()
+    const alive: ProcessEntry[] = []
+    for (const entry of found.values()) {
+      if (entry.zombie) continue
+      alive.push(entry)
+      this.#known.set(entry.pid, entry.started)
+      this.#names.set(entry.pid, entry.name)
+      this.#groups.add(entry.pid)
+    }
+    return alive
+  }
+
+  /** Those of the members found last who are still alive; cheap, finds nobody new. */
+  remaining(): readonly { readonly pid: number; readonly name: string }[] {
+    return [...this.#known.keys()]
+      .filter((pid) => this.#isOurs(pid))
+      .map((pid) => ({ pid, name: this.#names.get(pid) ?? '?' }))
+  }
+
+  /**
+   * SIGTERM to every member that has not had it from us yet (many programs take a second one for impatience); resolves
+   * with all who were alive. A stopped process is woken so that it can obey.
+   */
+  async terminate(): Promise<readonly ProcessEntry[]> {
+    const members = await this.members()
+    for (const entry of members) {
+      const id = `${entry.pid} ${entry.started}`
+      if (this.#told.has(id)) continue
+      this.#told.add(id)
+      this.#send(entry.pid, 'SIGTERM')
+      this.#send(entry.pid, 'SIGCONT')
+    }
+    return members
+  }
+
+  /** SIGKILL to every member; resolves with those who were alive. */
+  async kill(): Promise<readonly ProcessEntry[]> {
+    const members = await this.members()
+    const groups = new Set(members.map((entry) => entry.group).filter((group) => this.#groups.has(group)))
+    // Whole groups first: only the kernel can do it in one step, so that a process that forks all the time cannot outrun us.
+    for (const group of groups) {
+      const pinned = members.some((entry) => entry.group === group && this.#isOurs(entry.pid))
+      if (pinned) signal(-group, 'SIGKILL')
+    }
+    for (const entry of members) if (!groups.has(entry.group)) this.#send(entry.pid, 'SIGKILL')
+    return members
+  }
+
+  #trustGroup(snapshot: Snapshot): boolean {
+    if (this.#rootEnded !== null) return performance.now() - this.#rootEnded < groupTrust
+    return snapshot.get(this.root.pid)?.started === this.root.started
+  }
+
+  #send(pid: number, name: NodeJS.Signals): void {
+    if (this.#isOurs(pid)) signal(pid, name)
+  }
+
+  /** Asked right before every signal, because the member may have ended since and its PID may have been given away. */
+  #isOurs(pid: number): boolean {
+    const started = this.#known.get(pid)
+    if (started === undefined || !isTouchable(pid)) return false
+    if (!canLookUp) return isAlive(pid)
+    const entry = lookUp(pid)
+    return entry !== null && entry.started === started && !entry.zombie
+  }
+}
+
+/** Never init, never ourselves, and never what `kill` would read as "everybody". */
+function isTouchable(pid: number): boolean {
+  return Number.isInteger(pid) && pid > 1 && pid !== process.pid
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  if (!isTouchable(Math.abs(pid))) return
+  try {
+    process.kill(pid, name)
+  } catch {
+    // ESRCH: it has just ended. EPERM: it changed its user; the caller sees it among the survivors.
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}

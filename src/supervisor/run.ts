@@ -1,0 +1,225 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Clock } from '../lib/clock.ts'
+import type { Effect, Event, Exit } from '../model/protocol.ts'
+import type { OutputLine } from '../observe/journal.ts'
+import { messageOf } from './errno.ts'
+import { allListeners, isWildcard } from './listeners.ts'
+import { Output } from './output.ts'
+import type { Pace } from './pace.ts'
+import type { Ports } from './ports.ts'
+import { probe, type Subject } from './probe.ts'
+import { lookUp, type ProcessTable } from './process-table.ts'
+import { ProcessTree } from './process-tree.ts'
+import { spawnChild, type Child } from './spawn.ts'
+import type { InstanceRoll, Notice } from './strays.ts'
+
+type SpawnEffect = Extract<Effect, { readonly type: 'spawn' }>
+type ProbeEffect = Extract<Effect, { readonly type: 'probe' }>
+
+/** What all runs of a gateway share. */
+export interface Habitat {
+  readonly clock: Clock
+  readonly ports: Ports
+  readonly table: ProcessTable
+  readonly pace: Pace
+  readonly roll: InstanceRoll
+  environment(spawn: SpawnEffect, port: number, marker: string): Promise<Record<string, string>>
+  output(line: OutputLine): void
+  report(event: Extract<Event, { readonly type: 'spawned' | 'probed' }>): void
+  readonly notice: Notice
+}
+
+/** Between two looks at a tree that is to end (milliseconds). */
+const look = 25
+
+/** After a crash: how long its end may be kept back until the rest of its tree is gone (milliseconds). */
+const crashPatience = 200
+
+/** After the end of a tree: how long its pipes may take to hand over the last words (milliseconds). */
+const lastWords = 100
+
+/** SIGKILL that shows no effect for this long (milliseconds) never will: the process waits for a device. */
+const unkillable = 15_000
+
+/** One child process and its tree, from the wish to the end. */
+export class Run {
+  readonly over: Promise<void>
+  readonly #spawn: SpawnEffect
+  readonly #habitat: Habitat
+  readonly #marker: string = randomBytes(16).toString('hex')
+  readonly #ended = new AbortController()
+  readonly #settle: () => void
+  #wish: 'live' | 'terminate' | 'kill' = 'live'
+  #tree: ProcessTree | null = null
+  #subject: Subject | null = null
+  #wasReady = false
+  #pending: NodeJS.Timeout | null = null
+  #probing = false
+
+  constructor(spawn: SpawnEffect, habitat: Habitat) {
+    this.#spawn = spawn
+    this.#habitat = habitat
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.over = promise
+    this.#settle = resolve
+  }
+
+  /** Resolves when nothing of it is left, with how it ended. Never rejects. */
+  async live(): Promise<Exit> {
+    const { run } = this.#spawn
+    try {
+      return await this.#live()
+    } catch (error) {
+      return failed(`cannot start ${this.#spawn.launch.source}: ${messageOf(error)}`)
+    } finally {
+      if (this.#pending) clearTimeout(this.#pending)
+      this.#ended.abort()
+      // Not waited for: what a later gateway looks for there is recognised as gone anyway.
+      void this.#habitat.roll.drop(run)
+      this.#settle()
+    }
+  }
+
+  terminate(): void {
+    if (this.#wish !== 'live') return
+    this.#wish = 'terminate'
+    void this.#tree?.terminate()
+  }
+
+  kill(): void {
+    this.#wish = 'kill'
+    void this.#tree?.kill()
+  }
+
+  survivors(): readonly { readonly pid: number; readonly name: string }[] {
+    return this.#tree?.remaining() ?? []
+  }
+
+  /** A later wish replaces one that is still waiting: there is one probe at a time, and its answer leads to the next. */
+  probe(effect: ProbeEffect): void {
+    if (this.#ended.signal.aborted) return
+    if (this.#pending) clearTimeout(this.#pending)
+    this.#pending = setTimeout(() => void this.#probe(effect), Math.max(0, effect.after))
+  }
+
+  async #live(): Promise<Exit> {
+    const { app, run, launch } = this.#spawn
+    const { ports, roll, table } = this.#habitat
+    const port = await ports.take()
+    const env = await this.#habitat.environment(this.#spawn, port, this.#marker)
+    // On file before the child exists: a gateway killed in between is followed by one that finds it by its marker.
+    const recorded = { app, run, pid: null, startTime: null, marker: this.#marker, port }
+    await roll.put(recorded)
+    if (this.#wish !== 'live') return failed(`${launch.source} was stopped before it was started`)
+    const child = await spawnChild(launch, env, port)
+    if ('error' in child) return failed(child.error)
+    const born = this.#habitat.clock.now()
+    const output = this.#listen(child, port)
+    // A child that has ended by now has no start time any more; what it left is known by group and marker.
+    const started = (lookUp(child.pid) ?? (await table.scan()).get(child.pid))?.started ?? '0'
+    const tree = new ProcessTree(table, { pid: child.pid, started, marker: this.#marker })
+    this.#tree = tree
+    this.#subject = this.#describe(child.pid, port, born, tree)
+    void roll.put({ ...recorded, pid: child.pid, startTime: started })
+    this.#habitat.report({ type: 'spawned', run, pid: child.pid, port })
+    this.#enforce()
+    const { code, signal } = await child.ended
+    tree.rootEnded()
+    const asked = this.#wish !== 'live'
+    await (asked ? this.#waitForAll(tree) : this.#clearUp(tree))
+    await output.finish(lastWords)
+    const portTaken = !asked && !this.#wasReady && (output.portTaken || isOccupied(port))
+    return { code, signal, error: null, lastLine: output.lastLine, portTaken }
+  }
+
+  #listen(child: Child, port: number): Output {
+    const { app, run } = this.#spawn
+    const { clock, pace } = this.#habitat
+    const output = new Output({ app, run, port, clock, pace, line: (line) => this.#habitat.output(line) })
+    output.attach(child.stdout, 'stdout')
+    output.attach(child.stderr, 'stderr')
+    return output
+  }
+
+  #describe(pid: number, port: number, born: number, tree: ProcessTree): Subject {
+    return {
+      pid,
+      port,
+      age: () => this.#habitat.clock.now() - born,
+      members: async () => {
+        const pids = (await tree.members()).map((entry) => entry.pid)
+        return pids.sort((a, b) => Number(b === pid) - Number(a === pid) || a - b)
+      },
+      proof: null,
+      strays: { at: -Infinity, keys: new Set() },
+    }
+  }
+
+  /** What was asked of the run before it had a process. */
+  #enforce(): void {
+    if (this.#wish === 'kill') this.kill()
+    else if (this.#wish === 'terminate') void this.#tree?.terminate()
+  }
+
+  /** It died by itself: nothing that it left may keep its port, and its end is news that cannot wait. */
+  async #clearUp(tree: ProcessTree): Promise<void> {
+    const begun = performance.now()
+    while ((await tree.kill()).length > 0) {
+      if (performance.now() - begun > crashPatience) return this.#killOn(tree)
+      await delay(look)
+    }
+  }
+
+  /** It was asked to stop: over when the whole tree is gone. The time for SIGKILL is the reducer's to choose. */
+  async #waitForAll(tree: ProcessTree): Promise<void> {
+    let killing: number | null = null
+    for (;;) {
+      if (this.#wish === 'kill') killing ??= performance.now()
+      const alive = await (killing === null ? tree.terminate() : tree.kill())
+      if (alive.length === 0) return
+      if (killing !== null && performance.now() - killing > unkillable) return this.#giveUp(tree)
+      do await delay(look)
+      while (this.#wish !== 'kill' && tree.remaining().length > 0)
+    }
+  }
+
+  /** The end has been reported; what is left of the crash is still hunted down, for a bounded time. */
+  #killOn(tree: ProcessTree): void {
+    void (async () => {
+      const begun = performance.now()
+      while ((await tree.kill()).length > 0) {
+        if (performance.now() - begun > unkillable) return this.#giveUp(tree)
+        await delay(look * 4)
+      }
+    })()
+  }
+
+  #giveUp(tree: ProcessTree): void {
+    const names = tree.remaining().map(({ pid, name }) => `${name} (pid ${pid})`)
+    const { app, run } = this.#spawn
+    this.#habitat.notice('error', `${app} run ${run}: ${names.join(', ')} did not end by SIGKILL and is left behind`)
+  }
+
+  async #probe(effect: ProbeEffect): Promise<void> {
+    this.#pending = null
+    // The one that is under way answers for this one too.
+    if (this.#probing || this.#subject === null) return
+    this.#probing = true
+    const result = await probe(effect, this.#subject, this.#ended.signal)
+    this.#probing = false
+    if (this.#ended.signal.aborted) return
+    if (result.ok) this.#wasReady = true
+    this.#habitat.report({ type: 'probed', run: effect.run, result })
+  }
+}
+
+/** Somebody listens where only our child, which is gone, was to listen. */
+function isOccupied(port: number): boolean {
+  const all = allListeners() ?? []
+  return all.some((one) => one.port === port && (one.host === '127.0.0.1' || isWildcard(one.host)))
+}
+
+function failed(error: string): Exit {
+  return { code: null, signal: null, error, lastLine: null, portTaken: false }
+}

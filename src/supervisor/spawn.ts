@@ -1,0 +1,81 @@
+import { existsSync } from 'node:fs'
+import type { Readable } from 'node:stream'
+import { execa } from 'execa'
+import type { Launch } from '../model/protocol.ts'
+import { messageOf, reasonOf } from './errno.ts'
+
+export interface Child {
+  readonly pid: number
+  readonly stdout: Readable
+  readonly stderr: Readable
+  /** The end of the process itself (wait), whoever still holds its pipes open. */
+  readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null }>
+}
+
+/**
+ * Starts a process in a session and group of its own. Never throws: a file that is still open for writing makes spawn
+ * throw synchronously, a missing one makes it emit an error later, and both are the same sentence here.
+ */
+export async function spawnChild(
+  launch: Launch,
+  env: Readonly<Record<string, string>>,
+  port: number,
+): Promise<Child | { readonly error: string }> {
+  const [file, ...args] = commandLine(launch, port)
+  if (file === undefined) return { error: `cannot start ${launch.source}: there is nothing to run` }
+  try {
+    const subprocess = execa(file, args, {
+      cwd: launch.cwd,
+      env,
+      extendEnv: false,
+      ...(launch.uid === null ? {} : { uid: launch.uid }),
+      ...(launch.gid === null ? {} : { gid: launch.gid }),
+      detached: true,
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'pipe',
+      encoding: 'buffer',
+      buffer: false,
+      // Of no effect for detached children, and nothing for SIGKILL: the process tree is ended by ourselves.
+      cleanup: false,
+      reject: false,
+    })
+    const { pid, nodeChildProcess, stdout, stderr } = subprocess
+    if (pid === undefined) return { error: explain(launch, (await subprocess).cause) }
+    const ended: Child['ended'] = new Promise((resolve) => {
+      nodeChildProcess.once('exit', (code, signal) => resolve({ code, signal }))
+    })
+    return { pid, stdout, stderr, ended }
+  } catch (error) {
+    return { error: explain(launch, error) }
+  }
+}
+
+/**
+ * Node has no umask for one child, and setting our own around the spawn would hold for every file that another thread
+ * makes meanwhile (and is refused in workers). A shell sets it and becomes the program: same PID, one exec more.
+ */
+function commandLine(launch: Launch, port: number): readonly string[] {
+  const argv = [launch.file, ...launch.args].map((word) => word.replaceAll('{port}', String(port)))
+  if (launch.umask === null) return argv
+  return ['/bin/sh', '-c', 'umask "$0" && exec "$@"', launch.umask.toString(8).padStart(3, '0'), ...argv]
+}
+
+function explain(launch: Launch, error: unknown): string {
+  return `cannot start ${launch.source}: ${clause(launch, error)}`
+}
+
+function clause(launch: Launch, error: unknown): string {
+  const code = reasonOf(error)
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    // The same ENOENT stands for three different things.
+    if (!existsSync(launch.cwd)) return `its working folder ${launch.cwd} does not exist`
+    if (!launch.file.includes('/')) return `${launch.file} was not found in PATH`
+    if (existsSync(launch.file)) return 'the interpreter or loader it asks for does not exist'
+    return `${launch.file} does not exist`
+  }
+  if (code === 'EPERM' && (launch.uid !== null || launch.gid !== null)) {
+    return `running as uid ${launch.uid ?? 'unchanged'}, gid ${launch.gid ?? 'unchanged'} needs a gateway that runs as root`
+  }
+  return messageOf(error)
+}

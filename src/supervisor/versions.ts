@@ -1,0 +1,236 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { constants, createReadStream } from 'node:fs'
+import { chmod, chown, copyFile, mkdir, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { shown } from './display.ts'
+import { messageOf, reasonOf } from './errno.ts'
+
+export interface VersionsOptions {
+  readonly appsDir: string
+  readonly stateDir: string
+  readonly notice: (level: 'info' | 'warn' | 'error', message: string) => void
+}
+
+export interface Copy {
+  /** SHA-256 of the copy, hex. */
+  readonly digest: string
+  readonly file: string
+}
+
+export interface Original {
+  readonly app: string
+  readonly file: string
+  /** A script must be able to find what lies beside it. */
+  readonly form: 'script' | 'binary'
+  /** The user who will run it, when it is not ours. */
+  readonly uid: number | null
+  readonly gid: number | null
+}
+
+interface Kept extends Copy {
+  readonly app: string
+  readonly versions: Set<string>
+  /** Grows with every use: the highest is the newest. */
+  used: number
+}
+
+/**
+ * Immutable copies of what was dropped into `apps/`. An app never runs from the file that people write to, so that
+ * overwriting, truncating or half-copying it touches nothing that runs, and ETXTBSY cannot happen.
+ *
+ * A binary's copy is `<stateDir>/versions/<app>/<digest>/<name>`. A script's copy is a hidden file beside the original,
+ * `.quay-<digest>-<name>`: relative imports, `__file__`, `import.meta.url` and `$(dirname "$0")` mean what they meant.
+ *
+ * ETXTBSY could still come from a child that was forked while a copy was open for writing and has not yet reached its
+ * exec. libuv forks on the main thread and returns only after the child's exec has closed its O_CLOEXEC descriptors,
+ * so no such child exists when the copy is started.
+ */
+export class Versions implements AsyncDisposable {
+  readonly #options: VersionsOptions
+  readonly #kept: Kept[] = []
+  readonly #retained = new Map<string, readonly string[]>()
+  /** One thing at a time for each app: a copy must not be deleted while it is being found again. */
+  readonly #busy = new Map<string, Promise<unknown>>()
+  #uses = 0
+  #fallbackTold = false
+
+  private constructor(options: VersionsOptions) {
+    this.#options = options
+  }
+
+  /** Removes what an earlier life left behind. */
+  static async open(options: VersionsOptions): Promise<Versions> {
+    const versions = new Versions({ ...options, stateDir: path.resolve(options.stateDir) })
+    await versions.#clean()
+    return versions
+  }
+
+  async keep(original: Original): Promise<Copy> {
+    return await this.#alone(original.app, async () => {
+      const beside = original.form === 'script' || original.uid !== null || original.gid !== null
+      const copy = beside ? await this.#keepBeside(original) : await this.#keepInState(original)
+      const known = this.#kept.find((it) => it.app === original.app && it.file === copy.file)
+      if (known) known.used = ++this.#uses
+      else this.#kept.push({ ...copy, app: original.app, versions: new Set(), used: ++this.#uses })
+      return copy
+    })
+  }
+
+  /** Says which version of an app is run from a copy, in the words that `retain` uses. */
+  belongs(app: string, version: string, file: string): void {
+    this.#kept.find((it) => it.app === app && it.file === file)?.versions.add(version)
+    void this.#prune(app)
+  }
+
+  /** From now on only these, and the newest few, are needed. */
+  retain(app: string, versions: readonly string[]): void {
+    this.#retained.set(app, versions)
+    void this.#prune(app)
+  }
+
+  /** Nothing of the app is needed but `version`, if it has come back meanwhile. */
+  forget(app: string, version: string | null): void {
+    this.#retained.delete(app)
+    void this.#delete(app, () => this.#kept.filter((it) => it.app === app && !(version && it.versions.has(version))))
+  }
+
+  /** Takes the hidden files out of `apps/`. What runs from them has been opened and goes on. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled(this.#busy.values())
+    const hidden = this.#kept.filter((it) => path.basename(it.file).startsWith(prefix))
+    for (const { file } of hidden) await rm(file, { force: true }).catch(() => undefined)
+    this.#kept.length = 0
+  }
+
+  async #keepInState(original: Original): Promise<Copy> {
+    const home = path.join(this.#options.stateDir, 'versions', original.app)
+    await mkdir(home, { recursive: true, mode: 0o700 })
+    const fresh = path.join(home, `.new-${randomBytes(6).toString('hex')}`)
+    return await this.#copy(original, fresh, async (digest) => {
+      const folder = path.join(home, digest.slice(0, 12))
+      await mkdir(folder, { recursive: true, mode: 0o700 })
+      return path.join(folder, path.basename(original.file))
+    })
+  }
+
+  async #keepBeside(original: Original): Promise<Copy> {
+    const folder = path.dirname(original.file)
+    const fresh = path.join(folder, `${prefix}new-${this.#tag('')}-${randomBytes(4).toString('hex')}`)
+    try {
+      return await this.#copy(original, fresh, (digest) =>
+        path.join(folder, `${prefix}${this.#tag(digest)}-${path.basename(original.file)}`),
+      )
+    } catch (error) {
+      if (!['EACCES', 'EPERM', 'EROFS', 'ENAMETOOLONG'].includes(reasonOf(error) ?? '')) throw error
+      if (!this.#fallbackTold) {
+        this.#fallbackTold = true
+        this.#options.notice(
+          'warn',
+          `No copy can be kept in ${shown(folder)}: ${messageOf(error)}. Scripts run from the state folder instead and do not find what lies beside them.`,
+        )
+      }
+      return await this.#keepInState(original)
+    }
+  }
+
+  /** Written under another name, renamed when it is whole: whoever sees the final name sees all of it. */
+  async #copy(
+    { file, uid, gid }: Original,
+    fresh: string,
+    place: (digest: string) => string | Promise<string>,
+  ): Promise<Copy> {
+    try {
+      await copyFile(file, fresh, constants.COPYFILE_FICLONE)
+      const digest = await digestOf(fresh)
+      if (uid !== null || gid !== null) await chown(fresh, uid ?? -1, gid ?? -1)
+      await chmod(fresh, 0o500)
+      const final = await place(digest)
+      await rename(fresh, final)
+      return { digest, file: final }
+    } catch (error) {
+      await rm(fresh, { force: true }).catch(() => undefined)
+      throw error
+    }
+  }
+
+  /** The state folder is part of it, so that two gateways over one `apps/` never delete each other's copies. */
+  #tag(digest: string): string {
+    return createHash('sha256').update(`${this.#options.stateDir}\0${digest}`).digest('hex').slice(0, 8)
+  }
+
+  async #prune(app: string): Promise<void> {
+    await this.#delete(app, () => {
+      const retained = this.#retained.get(app)
+      const newestFirst = this.#kept.filter((it) => it.app === app).sort((a, b) => b.used - a.used)
+      // Until somebody has said what is needed, more are kept.
+      return newestFirst
+        .slice(retained ? spare : spareUnasked)
+        .filter((it) => !retained?.some((version) => it.versions.has(version)))
+    })
+  }
+
+  async #delete(app: string, choose: () => readonly Kept[]): Promise<void> {
+    await this.#alone(app, async () => {
+      for (const it of choose()) {
+        this.#kept.splice(this.#kept.indexOf(it), 1)
+        await rm(it.file, { force: true }).catch(() => undefined)
+        // Fails, as it should, while another copy is in the same folder.
+        if (!path.basename(it.file).startsWith(prefix)) await rmdir(path.dirname(it.file)).catch(() => undefined)
+      }
+    })
+  }
+
+  async #alone<T>(app: string, work: () => Promise<T>): Promise<T> {
+    const turn = (this.#busy.get(app) ?? Promise.resolve()).then(work)
+    const settled = turn.catch(() => undefined)
+    this.#busy.set(app, settled)
+    try {
+      return await turn
+    } finally {
+      if (this.#busy.get(app) === settled) this.#busy.delete(app)
+    }
+  }
+
+  async #clean(): Promise<void> {
+    const { appsDir, stateDir } = this.#options
+    await rm(path.join(stateDir, 'versions'), { recursive: true, force: true }).catch(() => undefined)
+    // A link may lead into a folder of apps/, and the copy then lies beside what it leads to.
+    const folders = [appsDir]
+    for (const it of await readdir(appsDir, { withFileTypes: true }).catch(() => [])) {
+      if (it.isDirectory()) folders.push(path.join(appsDir, it.name))
+    }
+    for (const folder of folders) {
+      for (const name of await readdir(folder).catch(() => [])) {
+        if (name.startsWith(prefix) && (await this.#isOurs(path.join(folder, name)))) {
+          await rm(path.join(folder, name), { force: true }).catch(() => undefined)
+        }
+      }
+    }
+  }
+
+  /** A hidden copy proves by its name whose it is: the name is made of the content and the state folder. */
+  async #isOurs(file: string): Promise<boolean> {
+    const name = path.basename(file).slice(prefix.length)
+    if (name.startsWith(`new-${this.#tag('')}-`)) return true
+    try {
+      return (await stat(file)).isFile() && name.startsWith(`${this.#tag(await digestOf(file))}-`)
+    } catch {
+      return false
+    }
+  }
+}
+
+const prefix = '.quay-'
+
+/** Copies of an app that stay although nobody asked for them: taking back the last edit or two costs nothing. */
+const spare = 2
+const spareUnasked = 8
+
+/** Hex SHA-256 of a file, read in pieces so that the event loop is never kept long. */
+export async function digestOf(file: string): Promise<string> {
+  const hash = createHash('sha256')
+  if ((await stat(file)).size <= 1024 * 1024) hash.update(await readFile(file))
+  else await pipeline(createReadStream(file, { highWaterMark: 1024 * 1024 }), hash)
+  return hash.digest('hex')
+}

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { startGateway } from '../support/gateway.ts'
+import { ask } from '../support/http.ts'
+import { eventually } from '../support/wait.ts'
+
+test('requests that come while an app boots are held and then served, a POST with its body too', async () => {
+  await using gateway = await startGateway()
+  await gateway.folder.put('slow.cjs', 'slow-boot.cjs')
+  await gateway.folder.put('echo.cjs', 'echo.cjs')
+  await gateway.events.waitFor(({ name, state }) => name === 'slow' && state === 'starting', 'slow to start')
+  const since = gateway.events.mark()
+  const answers = await Promise.all([
+    ...Array.from({ length: 20 }, async () => ask(gateway, '/slow/')),
+    ask(gateway, '/slow/', { method: 'POST', body: 'x'.repeat(200_000) }),
+  ])
+  assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200])
+  const ready = gateway.events.seen.findIndex(({ name, state }) => name === 'slow' && state === 'ready')
+  assert.ok(ready >= since, 'they were not held: slow was ready before')
+})
+
+test('what cannot be held any longer gets a 503 with Retry-After and the reason, in JSON or as a page', async () => {
+  await using gateway = await startGateway({
+    apps: { 'never.cjs': 'never-ready.cjs' },
+    config: { defaults: { hold: { for: '200ms', max: 2 } } },
+  })
+  await gateway.events.waitFor(({ name, state }) => name === 'never' && state === 'starting', 'never to start')
+  const began = performance.now()
+  const answers = await Promise.all(Array.from({ length: 6 }, async () => ask(gateway, '/never/')))
+  const took = performance.now() - began
+  assert.deepEqual([...new Set(answers.map(({ status }) => status))], [503])
+  for (const { headers } of answers) {
+    assert.match(headers['retry-after'] ?? '', /^\d+$/)
+    assert.match(headers['content-type'] ?? '', /^application\/problem\+json/)
+  }
+  assert.ok(took >= 180 && took < 2_000, `${took} ms`)
+  const page = await ask(gateway, '/never/', { headers: { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' } })
+  assert.equal(page.status, 503)
+  assert.match(page.headers['content-type'] ?? '', /^text\/html/)
+})
+
+test('a request whose client leaves is held no longer, and its place is free again', async () => {
+  await using gateway = await startGateway({
+    apps: { 'never.cjs': 'never-ready.cjs' },
+    config: { defaults: { hold: { for: '20s', max: 1 } } },
+  })
+  await gateway.events.waitFor(({ name, state }) => name === 'never' && state === 'starting', 'never to start')
+  const leaving = new AbortController()
+  const rejected = assert.rejects(ask(gateway, '/never/first', { signal: leaving.signal }), { name: 'AbortError' })
+  await eventually(async () => (await ask(gateway, '/never/second', { timeout: 100 })).status === 503, {
+    what: 'the one place to be taken by the first',
+  })
+  leaving.abort()
+  await rejected
+  const entry = await gateway.events.waitFor(
+    ({ event, target }) => event === 'request' && target === '/never/first',
+    'the entry of the one who left',
+  )
+  assert.equal(entry['status'], 499)
+  await assert.rejects(ask(gateway, '/never/third', { timeout: 300 }), /in vain/)
+})

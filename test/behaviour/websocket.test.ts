@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { startGateway } from '../support/gateway.ts'
+import { ask } from '../support/http.ts'
+import { isAlive } from '../support/processes.ts'
+import { eventually, within } from '../support/wait.ts'
+import { converse } from '../support/websocket.ts'
+
+const v = (version: string): { fixture: string; words: Record<string, string> } => {
+  return { fixture: 'websocket.cjs', words: { version } }
+}
+
+test('a WebSocket carries both ways, by path and by host', async () => {
+  await using gateway = await startGateway({ apps: { 'chat.cjs': v('one') } })
+  await gateway.events.ready('chat')
+  for (const [path, options] of [
+    ['/chat/', {}],
+    ['/', { host: `chat.localhost:${gateway.port}` }],
+  ] as const) {
+    const conversation = await converse(gateway, path, options)
+    assert.ok(typeof conversation === 'object', 'the upgrade was refused')
+    using open = conversation
+    for (const text of ['hello', 'again', 'x'.repeat(100)]) assert.equal(await open.say(text), `one ${text}`)
+  }
+})
+
+test('an upgrade that the app does not want is answered with what the app says', async () => {
+  await using gateway = await startGateway({ apps: { 'plain.cjs': 'hello.cjs' } })
+  await gateway.events.ready('plain')
+  assert.equal(await converse(gateway, '/plain/'), 200)
+  assert.equal(await converse(gateway, '/nothing/'), 404)
+})
+
+test('an open WebSocket goes on over a replacement until the drain is over, new ones meet the new version', async () => {
+  await using gateway = await startGateway({
+    apps: { 'chat.cjs': v('one') },
+    config: { defaults: { stop: { drain: '1500ms', grace: '1s' } } },
+  })
+  const { pid } = await gateway.events.ready('chat')
+  const first = await converse(gateway, '/chat/')
+  assert.ok(typeof first === 'object')
+  using old = first
+  await gateway.folder.put('chat.cjs', v('two'))
+  await eventually(async () => (await ask(gateway, '/chat/')).body === 'websocket two\n', { what: 'the new version' })
+  assert.equal(await old.say('still there'), 'one still there')
+  const second = await converse(gateway, '/chat/')
+  assert.ok(typeof second === 'object')
+  using fresh = second
+  assert.equal(await fresh.say('hi'), 'two hi')
+  await within(old.closed, 5_000, 'the old one to be closed after the drain')
+  await eventually(() => !isAlive(pid), { what: 'the old version to be over' })
+  assert.equal(await fresh.say('hi again'), 'two hi again')
+})

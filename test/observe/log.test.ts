@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { PassThrough } from 'node:stream'
+import test from 'node:test'
+import type { Listening } from '../../src/observe/format.ts'
+import { Journal, type Entry } from '../../src/observe/journal.ts'
+import { openLog, type LogOptions } from '../../src/observe/log.ts'
+
+const facts: Listening = {
+  version: '1.2.3',
+  took: 300,
+  url: 'http://localhost:8080/',
+  adminUrl: 'http://127.0.0.1:8081/',
+  token: 'very-secret-token',
+  tokenFile: '/srv/.quaymaster/token',
+  appsDir: '/srv/apps',
+  pid: 42,
+  apps: [],
+}
+
+const exchange: Entry = {
+  type: 'exchange',
+  id: 'r1',
+  at: 0,
+  client: '127.0.0.1',
+  subject: null,
+  app: 'hello',
+  run: 1,
+  method: 'GET',
+  host: 'localhost',
+  target: '/hello/',
+  status: 200,
+  bytesIn: 0,
+  bytesOut: 0,
+  took: 1,
+  held: 0,
+  error: null,
+}
+
+const entries: readonly Entry[] = [
+  { type: 'announcement', announcement: { kind: 'starting', app: 'hello', run: 1, version: 'abc' } },
+  {
+    type: 'announcement',
+    announcement: {
+      kind: 'ready',
+      app: 'hello',
+      run: 1,
+      pid: 7,
+      address: { host: '127.0.0.1', port: 4001 },
+      version: 'abc',
+      took: 9,
+      note: null,
+    },
+  },
+  { type: 'output', at: 5, app: 'hello', run: 1, stream: 'stderr', line: 'uh\u001b[31moh\u009b' },
+  exchange,
+  { type: 'notice', level: 'warn', message: 'careful' },
+]
+
+test('every JSON line is one object with an event, and the first is `listening` whatever happened before', async () => {
+  const text = await logged({ format: 'json' }, entries.slice(0, 2), entries.slice(2))
+  const lines = text.trimEnd().split('\n')
+  const events = lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+  assert.deepEqual(
+    events.map(({ event }) => event),
+    ['listening', 'app', 'app', 'output', 'request', 'notice'],
+  )
+  const [listening, starting, ready, output, request, notice] = events
+  assert.equal(listening?.['url'], facts.url)
+  assert.equal(listening?.['adminUrl'], facts.adminUrl)
+  assert.equal(listening?.['pid'], 42)
+  assert.deepEqual(pick(starting, 'name', 'state', 'run', 'pid', 'port'), ['hello', 'starting', 1, null, null])
+  assert.deepEqual(pick(ready, 'name', 'state', 'run', 'pid', 'port'), ['hello', 'ready', 1, 7, 4001])
+  assert.deepEqual(pick(output, 'app', 'stream', 'line'), ['hello', 'stderr', 'uh\u001b[31moh\u009b'])
+  assert.deepEqual(pick(request, 'method', 'target', 'status', 'app'), ['GET', '/hello/', 200, 'hello'])
+  assert.deepEqual(pick(notice, 'level', 'message'), ['warn', 'careful'])
+  // oxlint-disable-next-line no-control-regex
+  assert.doesNotMatch(text, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/)
+})
+
+test('the token is in the banner and never in a log', async () => {
+  assert.doesNotMatch(await logged({ format: 'json' }, [], entries), /very-secret/)
+  assert.match(await logged({ format: 'pretty' }, [], entries), /Token +very-secret-token/)
+})
+
+test('people see the banner first, then a line for each entry, names in one column', async () => {
+  const text = await logged({ format: 'pretty' }, entries.slice(0, 1), entries.slice(1))
+  const lines = text.trimEnd().split('\n')
+  const first = lines.findIndex((line) => line.startsWith('hello'))
+  assert.match(lines.slice(0, first).join('\n'), /Quaymaster 1\.2\.3/)
+  assert.equal(lines.length - first, entries.length)
+  assert.match(text, /^hello ! uhoh$/m)
+})
+
+test('access lines can be limited to errors, or left out', async () => {
+  const some: Entry[] = [exchange, { ...exchange, status: 404 }, { ...exchange, status: 502 }]
+  const count = async (options: Partial<LogOptions>): Promise<number> => {
+    return (await logged({ format: 'json', ...options }, [], some)).split('"request"').length - 1
+  }
+  assert.equal(await count({}), 3)
+  assert.equal(await count({ access: 'errors' }), 1)
+  assert.equal(await count({ access: 'none' }), 0)
+})
+
+test('a level leaves out what is less severe, but never where the gateway listens', async () => {
+  const text = await logged({ format: 'json', level: 'warn' }, [], entries)
+  assert.equal(text.trimEnd().split('\n').length, 2)
+  assert.match(text, /"listening"/)
+  assert.match(text, /careful/)
+})
+
+async function logged(
+  options: Partial<LogOptions>,
+  before: readonly Entry[],
+  after: readonly Entry[],
+): Promise<string> {
+  const journal = new Journal()
+  const out = new PassThrough()
+  let text = ''
+  out.setEncoding('utf8').on('data', (piece: string) => (text += piece))
+  {
+    await using log = await openLog({ journal, out, format: 'json', color: false, ...options })
+    for (const entry of before) journal.write(entry)
+    log.listening(facts)
+    for (const entry of after) journal.write(entry)
+  }
+  out.end()
+  journal.write({ type: 'notice', level: 'info', message: 'after the end' })
+  return text
+}
+
+function pick(event: Record<string, unknown> | undefined, ...names: readonly string[]): unknown[] {
+  return names.map((name) => event?.[name])
+}
