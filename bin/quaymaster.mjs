@@ -31,6 +31,9 @@ function run() {
   // Node strips no types below node_modules, so an installed package always runs what was built.
   const strips = process.features.typescript && root.split(sep).indexOf('node_modules') === -1
   const entry = strips && existsSync(source) ? source : built
+  // Stripping and compiling the source is half of a start. The cache lies where whoever may write could change the code anyhow.
+  if (entry === source)
+    process.getBuiltinModule('module').enableCompileCache(join(root, 'node_modules', '.cache', 'quaymaster'))
   if (existsSync(entry)) void import(pathToFileURL(entry).href)
   else refuse('Quaymaster is incomplete: there is no ' + built + '. Build it with: npm run build')
 }

@@ -26,7 +26,7 @@ export async function openAdmin(options: AdminOptions): Promise<Admin> {
   let closed: Promise<void> | null = null
   return {
     port,
-    url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}/`,
+    url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
     [Symbol.asyncDispose]: () => (closed ??= closeServer(server)),
   }
 }

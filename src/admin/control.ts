@@ -18,7 +18,7 @@ export type Verb = 'start' | 'stop' | 'restart'
 
 export const verbs: readonly Verb[] = ['start', 'stop', 'restart']
 
-export type Outcome =
+type Outcome =
   | { readonly ok: true; readonly state: string }
   /** `known` is false when there is no such app. */
   | { readonly ok: false; readonly reason: string; readonly known: boolean }

@@ -24,7 +24,7 @@ export interface Config {
   readonly apps: Readonly<Record<string, AppLayer>>
 }
 
-export interface Token {
+interface Token {
   readonly name: string
   /** 64 lower-case hex digits. */
   readonly sha256: string

@@ -83,7 +83,7 @@ export interface UserAppDefaults {
   auth?: 'token' | 'none' | undefined
   /** How many instances serve at once, 1 to 256. Default `1`: many apps keep state in memory. */
   instances?: number | undefined
-  /** Environment variables, over everything else but what the gateway itself sets. An app's are added to the defaults'. */
+  /** Environment variables; only `PORT` and `QUAYMASTER_*` stay the gateway's. An app's are added to the defaults'. */
   env?: Record<string, string | number | boolean> | undefined
   /**
    * Files of `NAME=value` lines, read anew at every start; a later one wins, `env` wins over all. Default: `.env` in

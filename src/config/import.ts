@@ -93,14 +93,11 @@ function forgetRequired(files: readonly string[]): void {
 
 async function within<T>(deadline: number, promise: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>()
-  const reason = `did not load within ${formatDuration(deadline)}, it seems to await something that never comes`
-  const timer = setTimeout(() => late.reject(new LateError(reason)), deadline)
+  const reason = `it takes longer than ${formatDuration(deadline)} and seems to await something that never comes`
+  const timer = setTimeout(() => late.reject(new Error(reason)), deadline)
   try {
     return await Promise.race([promise, late.promise])
   } finally {
     clearTimeout(timer)
   }
 }
-
-/** The message is for people as it stands. */
-export class LateError extends Error {}

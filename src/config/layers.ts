@@ -43,7 +43,7 @@ export interface FileLayer {
   readonly starts?: { readonly parallel?: number | undefined } | undefined
 }
 
-export interface TokenLayer {
+interface TokenLayer {
   readonly name: string
   readonly sha256: string
   readonly apps?: readonly string[] | undefined

@@ -11,8 +11,6 @@ import { applyOverrides, type Overrides } from './overrides.ts'
 import { fileProblem, toProblems, type Problem } from './problem.ts'
 import { fileSchema } from './schema.ts'
 
-export type { Config } from './complete.ts'
-
 export interface LoadOptions {
   /** Where the configuration is looked for, and what a path on the command line is relative to. */
   readonly cwd: string

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { Duplex, Writable } from 'node:stream'
 
 import { type Reply, byteLength } from '../http/replies.ts'
-import { type Field, type FieldList, fieldsOf } from '../http/rewrite.ts'
+import { type Field, type FieldList, fieldsOf, itemsOf, valuesOf } from '../http/rewrite.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 import type { Client, ResponseHead } from './relay.ts'
 
@@ -55,6 +55,8 @@ export class HttpClient implements Client {
     this.left = this.#gone.signal
     this.#response = from instanceof ServerResponse ? from : this.#adopt(from.upgraded, from.head)
     const response = this.#response
+    // node:http loses bytes that arrive together with a request whose offer to upgrade is not taken.
+    if (offersUpgrade(this.fields)) this.last()
     // A reset in the middle of either direction is told by `close`; without a listener it would be thrown.
     body.on('error', () => {})
     response.on('error', () => {})
@@ -112,7 +114,8 @@ export class HttpClient implements Client {
     else if (length !== null && !none) out.push(['Content-Length', String(length)])
     else if (!none && status !== 304 && this.method !== 'HEAD') this.#delimitedByClose = this.version === '1.0'
     this.#writeHead(status, reason, out)
-    this.#response.flushHeaders()
+    // Not `flushHeaders`, which writes bytes above 0x7f as UTF-8.
+    this.#response.write('', 'latin1')
     return this.#response
   }
 
@@ -191,6 +194,10 @@ export class HttpClient implements Client {
       if (socket.bytesRead - from > maxLeftover || Date.now() > until) socket.destroy()
     }, 50).unref()
   }
+}
+
+function offersUpgrade(fields: FieldList): boolean {
+  return valuesOf(fields, 'upgrade').length > 0 && itemsOf(fields, 'connection').includes('upgrade')
 }
 
 /** `::ffff:127.0.0.1` is how a dual-stack socket spells an IPv4 address. */

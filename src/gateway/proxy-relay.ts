@@ -176,7 +176,8 @@ class StandIn {
       this.#timer = setTimeout(() => this.fail('response-timeout', late), timeouts.response)
     })
     if (framing.kind === 'none') return void outgoing.end()
-    outgoing.flushHeaders()
+    // The head at once; not `flushHeaders`, which writes bytes above 0x7f as UTF-8.
+    outgoing.write('', 'latin1')
     this.#stopUpload = pump(client.body, outgoing, (bytes) => (traffic.in += bytes))
     if (client.body.readableEnded) outgoing.end()
     else client.body.once('end', () => !this.#over && outgoing.end())

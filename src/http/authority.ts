@@ -8,9 +8,9 @@ export interface Authority {
 
 /** Reads a Host value (RFC 9110 §7.2). Null for anything but a plain name or literal address with an optional port. */
 export function parseAuthority(text: string): Authority | null {
-  const parts = /^([a-z0-9_](?:[a-z0-9._-]*)|\[[0-9a-f:.]+\])(?::(\d{1,5}))?$/i.exec(text)
+  const parts = /^([a-z0-9_](?:[a-z0-9._-]*)|\[[0-9a-f:.]+\])(?::(\d{0,5}))?$/i.exec(text)
   if (!parts) return null
-  const port = parts[2] === undefined ? null : Number(parts[2])
+  const port = parts[2] === undefined || parts[2] === '' ? null : Number(parts[2])
   if (port !== null && port > 65_535) return null
   return { name: (parts[1] ?? '').toLowerCase().replace(/\.$/, ''), port, text }
 }

@@ -1,8 +1,5 @@
 import { parseQuantity, type Measure, type Quantity } from './quantity.ts'
 
-/** What a size may look like, for messages. */
-export const SIZE_FORM = "a number of bytes, or a text such as '512b', '64kb', '10mb' or '1gb'"
-
 /** Reads a size: a number is bytes, a text has a unit (`b`, `kb`, `mb`, `gb`, each 1024 of the one before). Whole bytes. */
 export function parseSize(value: unknown): Quantity {
   return parseQuantity(value, measure)

@@ -58,7 +58,14 @@ class Draft {
       case 'drained':
       case 'suspect':
         return this.#noteInstance(event.run, event)
-      default: {
+      case 'settling':
+      case 'offered':
+      case 'refused':
+      case 'remote':
+      case 'settings':
+      case 'vanished':
+      case 'command':
+      case 'wanted': {
         const noted = note(this.#fleet, event, this.#now)
         this.#fleet = noted.fleet
         this.#effects.push(...noted.effects)

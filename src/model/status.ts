@@ -20,7 +20,7 @@ export interface StatusDocument {
  * - `degraded`: it serves, with fewer instances than wanted, and it has fallen
  * - `replacing`: an older release serves until the newer one is ready
  */
-export type AppState =
+type AppState =
   | 'settling'
   | 'refused'
   | 'starting'
@@ -57,7 +57,7 @@ export interface AppStatus {
   readonly rejected: { readonly version: string; readonly reason: string; readonly at: string } | null
 }
 
-export interface InstanceStatus {
+interface InstanceStatus {
   readonly run: number
   readonly state: Instance['state']
   readonly version: string
@@ -98,7 +98,7 @@ export function describeFleet(fleet: Fleet, facts: StatusFacts): StatusDocument 
   }
 }
 
-export function describeApp(app: App, facts: StatusFacts): AppStatus {
+function describeApp(app: App, facts: StatusFacts): AppStatus {
   const { route } = app.settings
   const host = route.hosts[0]
   const state = stateOf(app)

@@ -19,7 +19,7 @@ export interface LogOptions {
   readonly level?: Level
 }
 
-export type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
+type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
 
 /**
  * Every log line of the gateway is made here or in the formatter this chooses. Subscribes to the journal; what happens

@@ -16,13 +16,13 @@ export class Claims<T> {
     return this.#lines.get(name)?.[0]
   }
 
-  /** Leaves the line; returns who owns the name now if that has changed. */
-  release(name: string, claimant: T): T | undefined {
+  /** Leaves the line. If it was the first, returns the others, the new owner first: to all of them this is news. */
+  release(name: string, claimant: T): readonly T[] {
     const line = this.#lines.get(name)
     const index = line?.indexOf(claimant) ?? -1
-    if (!line || index < 0) return undefined
+    if (!line || index < 0) return []
     line.splice(index, 1)
     if (line.length === 0) this.#lines.delete(name)
-    return index === 0 ? line[0] : undefined
+    return index === 0 ? [...line] : []
   }
 }

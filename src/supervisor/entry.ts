@@ -1,58 +1,21 @@
-import type { Clock } from '../lib/clock.ts'
-import type { AppSettings } from '../model/settings.ts'
-import type { Claims } from './claims.ts'
-import { shown, typed } from './display.ts'
-import { judge, refusal, sourceOf, type Bench, type Judgement } from './judge.ts'
-import type { Lanes } from './lanes.ts'
-import { appName, extensionOf, unnamedKey } from './names.ts'
-import path from 'node:path'
+import { mostApps, type Household } from './household.ts'
+import { judgeSteadily, refusal, sourceOf, told, type Judgement } from './judge.ts'
+import { appName, unnamedKey } from './names.ts'
 import { looksLikeProgram } from './preflight.ts'
-import type { Register } from './register.ts'
-import { observe, quietBase, restsAt, type Settling } from './settle.ts'
-import { look, type Found, type Sight } from './sight.ts'
+import {
+  leastQuiet,
+  lingering,
+  observe,
+  oldAge,
+  pace,
+  restsAt,
+  unfinishedQuiet,
+  writerPause,
+  type Settling,
+} from './settle.ts'
+import { isLikelyApp, look, type Found, type Sight } from './sight.ts'
+import { refuseUnowned } from './unnamed.ts'
 import type { Copy } from './versions.ts'
-import type { Writers } from './writers.ts'
-
-/** What an entry needs of the intake it belongs to. */
-export interface Household {
-  readonly bench: Bench
-  readonly clock: Clock
-  readonly claims: Claims<Entry>
-  readonly register: Register
-  readonly writers: Writers
-  readonly lanes: Lanes
-  /** The entry has left `apps/` and is to be forgotten. */
-  readonly gone: (entry: Entry) => void
-  /** Nobody in `apps/` is called so any more. */
-  readonly unowned: (app: string) => void
-  /** There are more apps than anybody could mean. */
-  readonly crowded: () => void
-  readonly failed: (entry: string, error: unknown) => void
-}
-
-/** How long a deleted file may take to come back: linkers and editors delete and create what they write. */
-const lingering = 500
-
-/** Quiet after which an empty or cut-off file is believed to be meant so. */
-const unfinishedQuiet = 1_000
-
-/** Folders are filled by many small writes, and only some of them are seen. */
-const folderQuiet = 250
-
-/** Longest pause between two questions whether a writer has finished. */
-const writerPollMost = 500
-
-/** Quiet where nobody can say whether a file is still open for writing. */
-const blindQuiet = 1_000
-
-/** What was last changed so long before the gateway started is not being written. */
-const oldAge = 2_000
-
-/** Between two looks at an entry that keeps changing. */
-const pace = 20
-
-/** More apps than this are not a fleet but an accident. */
-export const mostApps = 1_000
 
 /**
  * One entry of `apps/`, from the first sight of it until it is gone. It looks whenever it is told that something may
@@ -60,7 +23,7 @@ export const mostApps = 1_000
  */
 export class Entry implements Disposable {
   readonly name: string
-  readonly #household: Household
+  readonly #household: Household<Entry>
   /** Found at start-up: if it is old it need not settle. */
   #oldHand: boolean
   #settling: Settling | null = null
@@ -77,12 +40,13 @@ export class Entry implements Disposable {
   #mayHeal = false
   #forced = false
   #looking: Promise<void> | null = null
+  #lookedAt = -Infinity
   #again = false
   #timer: NodeJS.Timeout | null = null
   #closed = false
   #failing = false
 
-  constructor(name: string, household: Household, oldHand: boolean) {
+  constructor(name: string, household: Household<Entry>, oldHand: boolean) {
     this.name = name
     this.#household = household
     this.#oldHand = oldHand
@@ -95,6 +59,8 @@ export class Entry implements Disposable {
       this.#again = true
       return
     }
+    const early = this.#lookedAt + pace - this.#household.clock.now()
+    if (early > 0) return this.#wait(early)
     if (this.#timer) clearTimeout(this.#timer)
     this.#timer = null
     this.#looking = this.#round()
@@ -121,10 +87,12 @@ export class Entry implements Disposable {
     return this.#isLink || this.#missingSince !== null || (last !== undefined && last.type !== 'offered')
   }
 
+  /** Whether something outside `apps/` is in its way that may be mended without a change here. */
   get mayHeal(): boolean {
     return this.#mayHeal
   }
 
+  /** What it runs from. */
   get copy(): Copy | null {
     return this.#copy
   }
@@ -157,10 +125,16 @@ export class Entry implements Disposable {
       this.#failing = true
     }
     this.#looking = null
+    this.#lookedAt = this.#household.clock.now()
     if (this.#closed) return
     if (this.#again) wait = pace
     this.#again = false
-    if (wait !== null) this.#timer = setTimeout(() => this.touch(), Math.max(1, Math.ceil(wait)))
+    if (wait !== null) this.#wait(wait)
+  }
+
+  #wait(ms: number): void {
+    if (this.#timer) clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.touch(), Math.ceil(ms) + 1)
   }
 
   /** Returns after how many milliseconds to look again, or null: when something changes. */
@@ -183,10 +157,10 @@ export class Entry implements Disposable {
     this.#settling = observe(this.#settling, found?.stir ?? sight.print, now)
     if (found) this.#appear(found)
     if (!(this.#oldHand && found && clock.wall() - found.changedAt > oldAge)) {
-      const base = writers.canTell ? (found?.kind === 'folder' ? folderQuiet : quietBase) : blindQuiet
+      const base = leastQuiet(found?.kind === 'folder', writers.canTell)
       const soonest = this.#settling.changedAt + base - now
       if (soonest > 0) return soonest
-      if (found && (await writers.anyOf(found.files))) return Math.min(writerPollMost, 50 * 2 ** ++this.#writersSeen)
+      if (found && (await writers.anyOf(found.files))) return writerPause(++this.#writersSeen)
       // A writer that was seen and has gone is a better sign than any quiet.
       const quiet = this.#writersSeen > 0 ? 0 : restsAt(this.#settling, base) - clock.now()
       if (quiet > 0) return quiet
@@ -198,9 +172,9 @@ export class Entry implements Disposable {
   #appear(found: Found): void {
     const { bench, claims, register } = this.#household
     const named = appName(this.name, found.kind === 'folder')
-    if (!named.ok || !(this.#isLikely(found) || bench.config.declared.includes(named.name))) return
+    if (!named.ok || !(isLikelyApp(this.name, found) || bench.config.declared.includes(named.name))) return
     this.#claim(named.name)
-    if (claims.owner(named.name) !== this) return
+    if (claims.owner(named.name) !== this || this.#isCrowdedOut(named.name)) return
     const last = register.last(named.name)
     if (last && last.type !== 'refused') return
     const source = sourceOf(bench.appsDir, this.name, found)
@@ -208,14 +182,9 @@ export class Entry implements Disposable {
     this.#list(named.name, () => register.tell({ type: 'settling', app: named.name, settings, source }))
   }
 
-  /** Whether it will be an app before anybody has read it. */
-  #isLikely(found: Found): boolean {
-    return found.kind === 'folder' || (found.mode & 0o111) !== 0 || extensionOf(this.name) === ''
-  }
-
   async #decide(sight: Exclude<Sight, { kind: 'missing' | 'special' }>, now: number): Promise<number | null> {
     const { bench, claims } = this.#household
-    const { appsDir, config } = bench
+    const { config } = bench
     // From here on the settings are those of now: whoever forces later wants another round.
     this.#forced = false
     const named = appName(this.name, sight.kind === 'folder')
@@ -223,7 +192,7 @@ export class Entry implements Disposable {
     const found = sight.kind === 'astray' ? null : sight
     const isApp =
       found === null ||
-      this.#isLikely(found) ||
+      isLikelyApp(this.name, found) ||
       (app !== null && config.declared.includes(app)) ||
       (await looksLikeProgram(found.real, bench.machine))
     if (!isApp) {
@@ -233,20 +202,24 @@ export class Entry implements Disposable {
     }
     if (app !== null) this.#claim(app)
     const owner = app === null ? undefined : claims.owner(app)
+    const key = app !== null && owner === this ? app : unnamedKey(this.name, sight.kind === 'folder')
+    if (this.#isCrowdedOut(key)) return null
     let judgement: Judgement
     let print = sight.print
     if (app === null || owner !== this) {
-      const key = unnamedKey(this.name, sight.kind === 'folder')
-      const fault = named.ok ? collision(appsDir, named.name, owner) : impossible(appsDir, this.name, named.suggestion)
-      const reason = !named.ok && sight.kind === 'astray' ? sight.reason : fault
-      judgement = refusal(unnamedSettings(key, bench), sourceOf(appsDir, this.name, found ?? undefined), reason)
+      judgement = refuseUnowned(bench, this.name, key, sight, owner?.name)
     } else if (sight.kind === 'astray') {
-      judgement = refusal(config.settingsFor(app), sourceOf(appsDir, this.name), sight.reason)
+      judgement = refusal(config.settingsFor(app), sourceOf(bench.appsDir, this.name), sight.reason)
     } else {
-      const judged = await this.#judgeWhole(app, sight)
-      if (judged === null) return pace
-      judgement = judged.judgement
-      print = judged.print
+      const known = this.#judged === sight.print ? this.#copy : null
+      const steady = await judgeSteadily(bench, app, this.name, sight, this.#extras, known)
+      if (steady === null) {
+        this.#forced = true
+        return pace
+      }
+      judgement = steady.judgement
+      print = steady.print
+      this.#extras = steady.extras
       const quiet = this.#settling && !this.#oldHand ? now - this.#settling.changedAt : Infinity
       if (judgement.kind === 'refused' && judgement.unfinished && quiet < unfinishedQuiet)
         return unfinishedQuiet - quiet
@@ -254,26 +227,7 @@ export class Entry implements Disposable {
     if (this.#closed) return null
     this.#isLink = found === null || found.isLink
     this.#conclude(print)
-    this.#tell(app !== null && owner === this ? app : unnamedKey(this.name, sight.kind === 'folder'), judgement)
-    return null
-  }
-
-  /** Null when the file changed while it was being read and copied. */
-  async #judgeWhole(app: string, found: Found): Promise<{ judgement: Judgement; print: string } | null> {
-    const { bench } = this.#household
-    let before = found
-    for (let attempt = 0; attempt < 3; attempt++) {
-      const known = this.#judged === before.print ? this.#copy : null
-      const judgement = await judge(bench, app, this.name, before, known)
-      const after = await look(bench.appsDir, this.name, this.#extras)
-      if ((after.kind !== 'file' && after.kind !== 'folder') || after.print !== before.print) break
-      if (sameNames(judgement.extras, this.#extras)) return { judgement, print: before.print }
-      // A folder's command names files that were not looked at before: read it again with them in view.
-      this.#extras = judgement.extras
-      const wider = await look(bench.appsDir, this.name, this.#extras)
-      if (wider.kind !== 'folder') break
-      before = wider
-    }
+    this.#tell(key, judgement)
     return null
   }
 
@@ -286,40 +240,29 @@ export class Entry implements Disposable {
 
   #tell(key: string, judgement: Judgement): void {
     const { bench, register } = this.#household
-    const { settings } = judgement
     this.#mayHeal = judgement.kind === 'refused' && judgement.mayHeal
     this.#copy = judgement.kind === 'launch' ? judgement.copy : null
     this.#list(key, () => {
-      switch (judgement.kind) {
-        case 'remote':
-          return register.tell({ type: 'remote', app: key, settings, url: judgement.url })
-        case 'refused':
-          return register.tell({
-            type: 'refused',
-            app: key,
-            settings,
-            source: judgement.source,
-            reason: judgement.reason,
-          })
-        case 'launch': {
-          const { launch, copy } = judgement
-          if (copy) bench.versions.belongs(key, launch.version, copy.file)
-          return register.tell({ type: 'offered', app: key, settings, launch })
-        }
+      if (judgement.kind === 'launch' && judgement.copy) {
+        bench.versions.belongs(key, judgement.launch.version, judgement.copy.file)
       }
+      register.tell(told(key, judgement))
     })
   }
 
   #list(key: string, tell: () => void): void {
-    const { register, crowded } = this.#household
-    if (!register.last(key) && register.size >= mostApps) {
-      // Looked at again by and by, in case others leave.
-      this.#judged = null
-      return crowded()
-    }
+    const { register } = this.#household
     if (this.#listed !== null && this.#listed !== key) register.vanish(this.#listed)
     this.#listed = key
     tell()
+  }
+
+  /** Then it is not judged, and looked at again by and by, in case others leave. */
+  #isCrowdedOut(key: string): boolean {
+    const { register, crowded } = this.#household
+    if (register.last(key) || register.size < mostApps) return false
+    crowded()
+    return true
   }
 
   #absent(now: number): number | null {
@@ -342,39 +285,15 @@ export class Entry implements Disposable {
     const { claims, register, unowned } = this.#household
     const app = this.#claimed
     const owned = app !== null && claims.owner(app) === this
-    const next = app === null ? undefined : claims.release(app, this)
+    const others = app === null ? [] : claims.release(app, this)
     this.#claimed = null
     const listed = this.#listed
     this.#listed = null
     this.#copy = null
     if (listed !== null && listed !== app) register.vanish(listed)
     if (app === null || !owned) return
-    if (next) {
-      register.vanish(app)
-      next.force()
-    } else unowned(app)
+    if (others.length === 0) return unowned(app)
+    register.vanish(app)
+    for (const other of others) other.force()
   }
-}
-
-function sameNames(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((it) => b.includes(it))
-}
-
-function collision(appsDir: string, app: string, owner: Entry | undefined): string {
-  const by = owner ? shown(path.join(appsDir, owner.name)) : 'another app'
-  return `the name ${app} is taken by ${by}; rename or remove one of them`
-}
-
-function impossible(appsDir: string, entry: string, suggestion: string): string {
-  const move = `mv ${typed(path.join(appsDir, entry))} ${typed(path.join(appsDir, suggestion))}`
-  return `its name cannot be a host name: use lower-case letters, digits and hyphens, at most 63; for example: ${move}`
-}
-
-/** Settings for what has no name of its own: complete, and reachable by nobody. */
-function unnamedSettings(key: string, { config }: Bench): AppSettings {
-  let stand = 'unnamed'
-  while (config.declared.includes(stand)) stand += '-'
-  const settings = config.settingsFor(stand)
-  const route = { ...settings.route, path: `/${encodeURIComponent(key.toWellFormed())}`, hosts: [] }
-  return { ...settings, name: key, route }
 }

@@ -1,14 +1,15 @@
-import { access, readdir } from 'node:fs/promises'
+import { access, readdir, realpath } from 'node:fs/promises'
 import path from 'node:path'
 import type { Clock } from '../lib/clock.ts'
 import { Claims } from './claims.ts'
 import type { Settings } from './discover.ts'
 import { shown } from './display.ts'
-import { Entry, mostApps, type Household } from './entry.ts'
+import { Entry } from './entry.ts'
 import { messageOf, reasonOf } from './errno.ts'
-import { judgeDeclared } from './judge.ts'
+import { mostApps, type Household } from './household.ts'
+import { judgeDeclared, told } from './judge.ts'
 import { Lanes } from './lanes.ts'
-import { isIgnoredName, isLabel, printable } from './names.ts'
+import { isIgnoredName, isLabel } from './names.ts'
 import { Register, type IntakeEvent } from './register.ts'
 import { Versions } from './versions.ts'
 import { watchFolder } from './watch.ts'
@@ -55,7 +56,7 @@ const lanes = 8
 
 class WatchedFolder implements Intake {
   readonly #options: IntakeOptions
-  readonly #household: Household & { bench: { config: Settings } }
+  readonly #household: Household<Entry> & { bench: { config: Settings } }
   readonly #entries = new Map<string, Entry>()
   readonly #register: Register
   #watching: AsyncDisposable | null = null
@@ -99,7 +100,8 @@ class WatchedFolder implements Intake {
   async open(): Promise<void> {
     const { appsDir, notice } = this.#options
     this.#watching = await watchFolder({
-      appsDir,
+      // Links are not followed, and this one has to be.
+      appsDir: await realpath(appsDir).catch(() => appsDir),
       notice,
       changed: (entry) => {
         if (this.#closed) return
@@ -239,22 +241,8 @@ class WatchedFolder implements Intake {
     }
     const judgement = await judgeDeclared(bench.appsDir, bench.config, app)
     if (this.#closed || claims.owner(app) || !bench.config.declared.includes(app)) return
-    const { settings } = judgement
-    switch (judgement.kind) {
-      case 'launch':
-        return this.#register.tell({ type: 'offered', app, settings, launch: judgement.launch })
-      case 'remote':
-        return this.#register.tell({ type: 'remote', app, settings, url: judgement.url })
-      case 'refused':
-        // Its file was deleted: what runs of it has to go, which a refusal alone would not make happen.
-        if (before && before.type !== 'refused') this.#register.vanish(app)
-        return this.#register.tell({
-          type: 'refused',
-          app,
-          settings,
-          source: printable(judgement.source),
-          reason: judgement.reason,
-        })
-    }
+    // Its file was deleted: what runs of it has to go, which a refusal alone would not make happen.
+    if (judgement.kind === 'refused' && before && before.type !== 'refused') this.#register.vanish(app)
+    this.#register.tell(told(app, judgement))
   }
 }

@@ -9,8 +9,10 @@ import type { Machine } from './elf.ts'
 import { childEnvironment } from './environment.ts'
 import { messageOf } from './errno.ts'
 import { launchOf } from './launch.ts'
+import { printable } from './names.ts'
 import { missingCommand, preflight } from './preflight.ts'
-import type { Found } from './sight.ts'
+import type { Told } from './register.ts'
+import { look, type Found } from './sight.ts'
 import { digestOf, type Copy, type Versions } from './versions.ts'
 
 export type Judgement =
@@ -48,14 +50,47 @@ export interface Bench {
   readonly machine: Machine
 }
 
-/** What becomes of a file or folder that is at rest and owns its name. `known` is its copy, if it is the same still. */
-export async function judge(
+/**
+ * What becomes of a file or folder that is at rest and owns its name; null when it changed while it was read and
+ * copied. `extras` are the further files of a folder that were looked at, `known` its copy, if it is the same still.
+ */
+export async function judgeSteadily(
   bench: Bench,
   app: string,
   entry: string,
   found: Found,
+  extras: readonly string[],
   known: Copy | null,
-): Promise<Judgement> {
+  attempts = 3,
+): Promise<Steady | null> {
+  let judgement: Judgement | null = null
+  let failure: unknown
+  try {
+    judgement = await judge(bench, app, entry, found, known)
+  } catch (error) {
+    failure = error
+  }
+  const after = await look(bench.appsDir, entry, extras)
+  if ((after.kind !== 'file' && after.kind !== 'folder') || after.print !== found.print) return null
+  if (judgement === null) throw failure
+  const used = judgement.extras
+  if (used.length === extras.length && used.every((it) => extras.includes(it))) {
+    return { judgement, print: found.print, extras }
+  }
+  // A folder's command names other files than were looked at: read it again with those in view.
+  const other = await look(bench.appsDir, entry, used)
+  if ((other.kind !== 'file' && other.kind !== 'folder') || attempts === 0) return null
+  return await judgeSteadily(bench, app, entry, other, used, known, attempts - 1)
+}
+
+export interface Steady {
+  readonly judgement: Judgement
+  /** The print of what was judged, with `extras` in view. */
+  readonly print: string
+  readonly extras: readonly string[]
+}
+
+async function judge(bench: Bench, app: string, entry: string, found: Found, known: Copy | null): Promise<Judgement> {
   return found.kind === 'folder'
     ? await judgeFolder(bench, app, entry, found)
     : await judgeFile(bench, app, entry, found, known)
@@ -69,7 +104,7 @@ export async function judgeDeclared(appsDir: string, config: Settings, app: stri
   if (command === null) {
     return refusal(settings, shown(path.join(appsDir, app)), `no executable called ${app} in ${shown(appsDir)}`)
   }
-  const source = command.join(' ')
+  const source = printable(command.join(' '))
   const missing = await missingCommand(command[0] ?? '', searchPathOf(settings), settings.cwd ?? appsDir)
   if (missing !== null) return { ...refusal(settings, source, missing), mayHeal: true }
   const launch = launchOf({ argv: command, content: '', cwd: appsDir, source }, settings)
@@ -78,6 +113,19 @@ export async function judgeDeclared(appsDir: string, config: Settings, app: stri
 
 export function refusal(settings: AppSettings, source: string, reason: string): Refusal {
   return { kind: 'refused', settings, reason, source, unfinished: false, mayHeal: false, extras: [] }
+}
+
+/** A judgement in the words of the supervisor. */
+export function told(app: string, judgement: Judgement): Told {
+  const { settings } = judgement
+  switch (judgement.kind) {
+    case 'launch':
+      return { type: 'offered', app, settings, launch: judgement.launch }
+    case 'remote':
+      return { type: 'remote', app, settings, url: judgement.url }
+    case 'refused':
+      return { type: 'refused', app, settings, source: judgement.source, reason: judgement.reason }
+  }
 }
 
 /** What the operator would recognise: the path in `apps/`, and where it leads when it is a link. */
@@ -108,7 +156,9 @@ async function judgeFile(
   if (verdict.kind === 'unfit') return { ...refusal(settings, source, verdict.reason), ...pickHopes(verdict) }
   try {
     const { form } = verdict
-    const copy = known ?? (await versions.keep({ app, file: found.real, form, uid: settings.uid, gid: settings.gid }))
+    const { uid, gid } = settings
+    const same = known && known.uid === uid && known.gid === gid
+    const copy = same ? known : await versions.keep({ app, file: found.real, form, uid, gid })
     const launch = launchOf({ argv: [copy.file], content: copy.digest, cwd: appsDir, source }, settings)
     return { kind: 'launch', settings, launch, copy, extras: [] }
   } catch (error) {

@@ -21,9 +21,8 @@ export class LineSplitter {
       const end = found < 0 ? chunk.length : found
       const room = longestLine - this.#size
       if (end - at > room) {
-        const cut = boundary(chunk, at, at + room)
-        emit(this.#take(chunk, at, cut, true))
-        at = cut
+        emit(this.#take(chunk, at, at + room, true))
+        at += room
         left--
       } else if (found < 0) {
         this.#hold(chunk, at, end)
@@ -55,10 +54,13 @@ export class LineSplitter {
       bytes = this.#held.subarray(0, this.#size)
     }
     if (!cut && bytes.at(-1) === carriageReturn) bytes = bytes.subarray(0, -1)
-    const text = makePrintable(bytes.toString('utf8'))
+    const whole = cut ? boundary(bytes, chunk[end] ?? 0) : bytes.length
+    const text = makePrintable(bytes.toString('utf8', 0, whole))
     const line = `${this.#continued ? '…' : ''}${text}${cut ? '…' : ''}`
+    const begun = Buffer.from(bytes.subarray(whole))
     this.#size = 0
     this.#continued = cut
+    if (cut) this.#hold(begun, 0, begun.length)
     return line
   }
 
@@ -107,10 +109,16 @@ function escape(match: string, slashes?: string, controls?: string, before?: str
   return text
 }
 
-/** Where to cut at the latest: not inside a UTF-8 sequence, which has at most three continuation bytes (RFC 3629). */
-function boundary(chunk: Buffer, from: number, latest: number): number {
-  for (let cut = latest; cut >= from && cut > latest - 4; cut--) {
-    if (((chunk[cut] ?? 0) & 0xc0) !== 0x80) return cut
-  }
-  return latest
+/**
+ * Where `bytes` can be cut although they go on with `next`: not inside a UTF-8 sequence, which has at most three bytes
+ * after its first (RFC 3629 section 3).
+ */
+function boundary(bytes: Buffer, next: number): number {
+  if (!isContinuation(next)) return bytes.length
+  for (let at = bytes.length - 1; at >= bytes.length - 3; at--) if (!isContinuation(bytes[at] ?? 0)) return at
+  return bytes.length
+}
+
+function isContinuation(byte: number): boolean {
+  return (byte & 0xc0) === 0x80
 }

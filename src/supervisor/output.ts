@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../lib/clock.ts'
 import type { OutputLine } from '../observe/journal.ts'
 import { LineSplitter } from './lines.ts'
@@ -160,8 +161,11 @@ class StreamReader implements Paced {
   }
 
   async ended(timeout: AbortSignal): Promise<void> {
-    if (this.#stream.readableEnded || this.#stream.destroyed) return
-    await once(this.#stream, 'end', { signal: timeout }).catch(() => {})
+    if (!this.#stream.readableEnded && !this.#stream.destroyed) {
+      await once(this.#stream, 'end', { signal: timeout }).catch(() => {})
+    }
+    // A stream may end while its last chunk waits for its turn.
+    while (this.#chunk !== null && !timeout.aborted) await nextTurn()
   }
 
   /** Gives the last words and closes. */

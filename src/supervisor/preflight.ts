@@ -55,13 +55,14 @@ export async function preflight(options: PreflightOptions): Promise<Verdict> {
 
 /** Whether a file says itself that it is a program; what is not executable and no program is nobody's mistake. */
 export async function looksLikeProgram(file: string, machine: Machine): Promise<boolean> {
-  const head = await readHead(file)
-  return (
-    head.size === 0 ||
-    inspectBinary(head.bytes, head.size, machine) !== null ||
-    readShebang(head.bytes).kind !== 'none' ||
-    extensionOf(path.basename(file)) === ''
-  )
+  if (extensionOf(path.basename(file)) === '') return true
+  try {
+    const { bytes, size } = await readHead(file)
+    return size === 0 || inspectBinary(bytes, size, machine) !== null || readShebang(bytes).kind !== 'none'
+  } catch {
+    // Gone again, or nothing that this user may read.
+    return false
+  }
 }
 
 /** One sentence when `command` cannot be found, else null. */

@@ -67,14 +67,14 @@ const groupTrust = 1_000
 /** The process tree of one run: finds its members and signals them, and nobody else. */
 export class ProcessTree {
   readonly root: Root
-  readonly #table: ProcessTable
+  readonly #table: Pick<ProcessTable, 'scan' | 'markerOf'>
   readonly #known = new Map<number, string>()
   readonly #names = new Map<number, string>()
   readonly #groups = new Set<number>()
   readonly #told = new Set<string>()
   #rootEnded: number | null = null
 
-  constructor(table: ProcessTable, root: Root) {
+  constructor(table: Pick<ProcessTable, 'scan' | 'markerOf'>, root: Root) {
     this.#table = table
     this.root = root
     this.#known.set(root.pid, root.started)

@@ -7,7 +7,7 @@ export type IntakeEvent = Extract<
   { readonly type: 'settling' | 'offered' | 'refused' | 'remote' | 'settings' | 'vanished' }
 >
 
-type Told = Exclude<IntakeEvent, { readonly type: 'settings' | 'vanished' }>
+export type Told = Exclude<IntakeEvent, { readonly type: 'settings' | 'vanished' }>
 
 /** What has been told about each app, so that nothing is told twice and a change of settings alone is told as one. */
 export class Register {

@@ -3,6 +3,7 @@ import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { shown } from './display.ts'
 import { messageOf, reasonOf } from './errno.ts'
+import { extensionOf } from './names.ts'
 
 /** What one look at an entry of `apps/` saw. */
 export type Sight =
@@ -37,7 +38,7 @@ export interface OnDisk {
 }
 
 /** In a folder app only these are looked at, and what its command names: never the whole tree. */
-export function entryFiles(folder: string): readonly string[] {
+function entryFiles(folder: string): readonly string[] {
   return ['app.json', 'run', 'start', path.basename(folder), 'Procfile', 'package.json']
 }
 
@@ -98,6 +99,11 @@ async function ofFolder(stats: BigIntStats, real: string, isLink: boolean, extra
   const print = prints.join('\n')
   const stir = `${print}\n${stats.mtimeNs}`
   return { kind: 'folder', real, isLink, print, stir, changedAt, mode: Number(stats.mode), size: 0, files }
+}
+
+/** Whether an entry will be an app before anybody has read it. */
+export function isLikelyApp(entry: string, found: Found): boolean {
+  return found.kind === 'folder' || (found.mode & 0o111) !== 0 || extensionOf(entry) === ''
 }
 
 type Followed =

@@ -16,6 +16,9 @@ export interface Copy {
   /** SHA-256 of the copy, hex. */
   readonly digest: string
   readonly file: string
+  /** The user it was made for, when that is not ours. */
+  readonly uid: number | null
+  readonly gid: number | null
 }
 
 export interface Original {
@@ -143,11 +146,12 @@ export class Versions implements AsyncDisposable {
     try {
       await copyFile(file, fresh, constants.COPYFILE_FICLONE)
       const digest = await digestOf(fresh)
-      if (uid !== null || gid !== null) await chown(fresh, uid ?? -1, gid ?? -1)
+      // Without root the system will refuse the start itself, and say so.
+      if ((uid !== null || gid !== null) && process.getuid?.() === 0) await chown(fresh, uid ?? -1, gid ?? -1)
       await chmod(fresh, 0o500)
       const final = await place(digest)
       await rename(fresh, final)
-      return { digest, file: final }
+      return { digest, file: final, uid, gid }
     } catch (error) {
       await rm(fresh, { force: true }).catch(() => undefined)
       throw error

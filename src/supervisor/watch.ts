@@ -23,8 +23,15 @@ export async function watchFolder(options: WatchOptions): Promise<AsyncDisposabl
   let polling = false
   let watcher: FSWatcher | null = null
 
+  const stop = async (): Promise<void> => {
+    const closing = watcher?.close()
+    // Closing takes all listeners away, and an error that nobody listens to would end the process.
+    watcher?.on('error', () => undefined)
+    await closing
+  }
+
   const restart = async (): Promise<void> => {
-    await watcher?.close()
+    await stop()
     if (closed) return
     await start()
     changed(null)
@@ -88,7 +95,7 @@ export async function watchFolder(options: WatchOptions): Promise<AsyncDisposabl
   return {
     [Symbol.asyncDispose]: async () => {
       closed = true
-      await watcher?.close()
+      await stop()
     },
   }
 }

@@ -22,9 +22,13 @@ const noise: readonly RegExp[] = [
  */
 export function saysPortTaken(line: string, port: number): boolean {
   if (!taken.test(line)) return false
-  const named = [...line.matchAll(/(?:[:\])]|\bport\b\W{0,3})(\d{2,5})\b/gi)].map((match) => Number(match[1]))
+  const named = [...line.replace(clockTime, '').matchAll(/(?:[:\])]|\bport\b\W{0,3})(\d{2,5})\b/gi)].map((match) =>
+    Number(match[1]),
+  )
   return named.length === 0 || named.includes(port)
 }
 
 const taken =
   /EADDRINUSE|AddrInUse|address (?:is )?(?:already )?in use|port (?:\d+ )?is (?:already )?(?:in use|taken|allocated|being used)|only one usage of each socket address|adresse wird bereits verwendet|adresse déjà utilisée|dirección ya se está usando/i
+
+const clockTime = /\d{1,2}:\d{2}:\d{2}/g

@@ -94,8 +94,8 @@ test('events tell announcements and notices as server-sent events', async () => 
 
 interface SetUp {
   readonly control: FakeControl
-  get(path: string): Promise<Response>
-  post(path: string): Promise<Response>
+  readonly get: (path: string) => Promise<Response>
+  readonly post: (path: string) => Promise<Response>
 }
 
 function setUp(): SetUp {

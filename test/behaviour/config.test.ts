@@ -11,7 +11,7 @@ const broken = `import { defineConfig } from 'quaymaster'
 
 export default defineConfig({
   listen: { host: 'localhost' },
-  admin: { port: 'eighty' },
+  workers: 'many',
   apps: {
     hello: {
       path: 'hello',
@@ -37,7 +37,7 @@ test('three mistakes are reported at once, each with its line, and the exit code
   assert.equal(code, 2)
   assert.equal(stdout, '')
   for (const [line, words] of [
-    [5, /admin\.port.*eighty|eighty.*admin\.port/s],
+    [5, /workers.*many/s],
     [8, /apps\.hello\.path|'hello'|"hello"/],
     [9, /healht.*health/s],
   ] as const) {
@@ -77,7 +77,7 @@ test('breaking the configuration while it runs harms nobody and is told; a good 
     'word of the mistakes',
     { since },
   )
-  assert.match(String(message), /admin\.port/)
+  assert.match(String(message), /workers/)
   assert.equal(await greeting(), 'hi')
   assert.equal((await gateway.app('hello')).instances[0]?.pid, hello.pid)
 

@@ -51,22 +51,20 @@ test('a version that exits and one that never listens leave the old one serving;
   await using load = startLoad(gateway, { rps: 50, path: '/hello/' })
   const bad: [AppFile, RegExp][] = [
     ['crash-on-boot.sh', /no database at 127\.0\.0\.1:5432/],
-    ['never-ready.cjs', /1 ?s|1000 ?ms|listen|ready/],
-    ['exits-zero.sh', /exit|ended|0/],
+    ['never-ready.cjs', /not ready within 1s/],
+    ['exits-zero.sh', /code 0/],
     [{ text: '' }, /empty/],
   ]
   for (const [file, words] of bad) {
-    const before = (await gateway.app('hello')).rejected
     await gateway.folder.put('hello.cjs', file)
     const { rejected, state } = await eventually(
       async () => {
         const app = await gateway.app('hello')
-        return app.rejected && app.rejected.at !== before?.at && app
+        return words.test(app.rejected?.reason ?? '') && app
       },
       { what: `status to say why ${JSON.stringify(file)} was not taken` },
     )
     t.diagnostic(`${state}: ${rejected?.reason}`)
-    assert.match(rejected?.reason ?? '', words)
     const answer = await ask(gateway, '/hello/')
     assert.equal(answer.headers['x-pid'], String(pid))
   }

@@ -43,9 +43,7 @@ describe('splitCommand', () => {
 
   it('splits as sh does whatever it does not refuse', () => {
     const lines: { line: string; words: readonly string[] }[] = []
-    const piece = constantFrom(
-      ...["'", '"', '\\', ' ', 'a', 'b=', '-x', '{port}', '=', '~', '#', '!', '%', '$', '*', '\t'],
-    )
+    const piece = constantFrom("'", '"', '\\', ' ', 'a', 'b=', '-x', '{port}', '=', '~', '#', '!', '%', '$', '*', '\t')
     check(
       property(array(piece, { size: 'max', maxLength: 12 }), (pieces) => {
         const line = `x ${pieces.join('')}`

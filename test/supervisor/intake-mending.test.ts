@@ -111,7 +111,7 @@ test('a hidden copy that somebody deleted is made again', async () => {
 
 test('an unreadable or a special file harms nobody', async () => {
   await using bench = await openBench()
-  execFileSync('mkfifo', [path.join(bench.appsDir, 'pipe')])
+  execFileSync('sh', ['-c', 'mkfifo "$1"', 'sh', path.join(bench.appsDir, 'pipe')])
   await bench.drop('hello', shellScript)
   await bench.offered('hello')
   await rename(path.join(bench.appsDir, 'pipe'), path.join(bench.appsDir, 'pipe2'))

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { openBench, settingsOf, shellScript, type Bench } from './intake-bench.ts'
 
 test('a declared command, a remote host and a name without a file are told at once', async () => {
@@ -71,11 +72,12 @@ test('settings that change while a file is being judged are not lost', async () 
   await using bench = await openBench()
   await bench.drop('one', shellScript)
   await bench.until((it) => it.type === 'settling')
-  for (let index = 1; index <= 50; index++) {
-    bench.intake.configure(settingsOf({ one: { instances: index } }))
-    await new Promise((resolve) => setTimeout(resolve, 4))
+  let instances = 1
+  while (!bench.events.some((it) => it.type === 'offered')) {
+    bench.intake.configure(settingsOf({ one: { instances: ++instances } }))
+    await nextTurn()
   }
-  await bench.until((it) => it.type !== 'vanished' && it.settings.instances === 50)
+  await bench.until((it) => it.type !== 'vanished' && it.settings.instances === instances)
 })
 
 test('a command in the settings of an existing file is run instead, and the file decides about the version', async () => {

@@ -133,12 +133,16 @@ test('a writer that pauses far longer than any quiet is waited for, as long as i
     'sh',
     path.join(bench.appsDir, 'slow'),
   ])
-  await bench.until((it) => it.type === 'settling')
-  await sleep(1_300)
-  assert.deepEqual(bench.events.map(brief), ['settling slow'])
-  writer.stdin.end('\n')
-  const { launch } = await bench.offered('slow')
-  assert.equal(await readFile(launch.file, 'utf8'), `${half}exec sleep 60\n`)
+  try {
+    await bench.until((it) => it.type === 'settling')
+    await sleep(1_300)
+    assert.deepEqual(bench.events.map(brief), ['settling slow'])
+    writer.stdin.end('\n')
+    const { launch } = await bench.offered('slow')
+    assert.equal(await readFile(launch.file, 'utf8'), `${half}exec sleep 60\n`)
+  } finally {
+    writer.kill('SIGKILL')
+  }
 })
 
 test('of three replacements in a row only the last is offered', async () => {
@@ -254,10 +258,10 @@ test('hidden copies are taken away at the end, and those of an earlier life at t
   assert.notEqual(left, '')
 })
 
-test('three thousand files that are no apps are passed over, and an app among them is found', async (t) => {
+test('two thousand files that are no apps are passed over, and an app among them is found', async (t) => {
   await using bench = await openBench({
     before: async (appsDir) => {
-      for (let from = 0; from < 3_000; from += 500) {
+      for (let from = 0; from < 2_000; from += 500) {
         await Promise.all(
           Array.from({ length: 500 }, (_, index) => writeFile(path.join(appsDir, `part-${from + index}.js`), 'x')),
         )

@@ -85,7 +85,9 @@ export class Stage implements AsyncDisposable {
   }
 
   spawned(run: number): Promise<Extract<Report, { type: 'spawned' }>> {
-    return this.#when(() => this.reports.find((event) => event.type === 'spawned' && event.run === run) ?? null) as never
+    return this.#when(
+      () => this.reports.find((event) => event.type === 'spawned' && event.run === run) ?? null,
+    ) as never
   }
 
   async exited(run: number): Promise<Exit> {

@@ -52,7 +52,7 @@ export class Events {
         await new Promise<void>((resolve) => this.#waiting.push(resolve))
       }
     }
-    return within(search(), timeout, () => `${what}; the last events: ${JSON.stringify(this.seen.slice(-8))}`)
+    return within(search(), timeout, () => `${what}; the last events: ${this.last()}`)
   }
 
   /** An app has become ready. */
@@ -63,6 +63,14 @@ export class Events {
       throw new Error(`A ready event lacks run, pid or port: ${JSON.stringify(event)}`)
     }
     return { run, pid, port }
+  }
+
+  /** The latest events, for a message. */
+  last(): string {
+    return this.seen
+      .slice(-8)
+      .map((event) => JSON.stringify(event).slice(0, 400))
+      .join('\n')
   }
 
   /** Where in the stream we are, for `since`. */

@@ -93,7 +93,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     },
     async stop(signal = 'SIGTERM') {
       if (child.exitCode === null && child.signalCode === null) child.kill(signal)
-      return within(ended, stopDeadline, () => `the gateway's end; it said: ${JSON.stringify(events.seen.slice(-5))}`)
+      return within(ended, stopDeadline, () => `the gateway's end; it said: ${events.last()}`)
     },
     async [Symbol.asyncDispose]() {
       try {

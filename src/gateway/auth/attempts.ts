@@ -11,7 +11,7 @@ export class Attempts {
   /** Milliseconds until the address may try again; 0 for now. */
   wait(address: string, now: number): number {
     const count = this.#count(address, now)
-    return count < burst ? 0 : Math.ceil((count - burst + 1) * refill)
+    return Math.ceil(Math.max(0, count - (burst - 1)) * refill)
   }
 
   failed(address: string, now: number): void {
