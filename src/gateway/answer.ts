@@ -23,7 +23,7 @@ export function answer(client: HttpClient, story: Story, verdict: Reply | Refusa
   if (route) story.app = route.app
   // After a head in doubt nothing on the connection can be trusted to be where it seems (RFC 9112 §11.2).
   if (errors[code].status === 400 || code === 'head-too-large' || code === 'shutting-down') client.last()
-  if (code === 'version-not-supported' || code === 'method-not-allowed') client.last()
+  if (code === 'version-not-supported' || code === 'method-not-allowed' || code === 'expectation-failed') client.last()
   const more: Problem['fields'] =
     code === 'unauthenticated'
       ? [['WWW-Authenticate', 'Bearer realm="quaymaster"']]

@@ -24,6 +24,8 @@ export interface Front {
 /** The node:http server at the front door, strict, with everything it would answer or drop by itself in our hands. */
 export function createFrontServer(front: Front): http.Server {
   const busy = new WeakMap<Socket, Set<HttpClient>>()
+  /** Every further piece of what a parser could not read is told as another error. */
+  const refused = new WeakSet<Socket>()
 
   const take = (client: HttpClient, socket: Socket): void => {
     const others = busy.get(socket) ?? new Set()
@@ -61,6 +63,8 @@ export function createFrontServer(front: Front): http.Server {
   server.on('clientError', (error: NodeJS.ErrnoException, stream) => {
     const socket = stream as Socket
     if (socket.destroyed || error.code === 'ECONNRESET') return void socket.destroy()
+    if (refused.has(socket)) return
+    refused.add(socket)
     const [code, detail] = explain(error)
     const pending = [...(busy.get(socket) ?? [])]
     if (pending.length === 0) return refuseRaw(socket, code, detail)
@@ -79,9 +83,9 @@ export function createFrontServer(front: Front): http.Server {
   /** The request whose body is corrupt ends here; complete ones before it are answered, then the connection closes. */
   async function giveUp(socket: Socket, pending: HttpClient[], code: ErrorCode, detail: string): Promise<void> {
     const corrupt = pending.some((client) => !client.complete)
-    for (const client of pending) {
-      if (!client.complete) client.leave(code)
+    for (const client of pending.filter(({ complete }) => !complete)) {
       client.last()
+      client.leave(code)
     }
     for (const client of pending) await client.done
     if (!corrupt && socket.writable) refuseRaw(socket, code, detail)

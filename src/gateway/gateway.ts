@@ -19,9 +19,6 @@ import { createProxyEngine } from './proxy-relay.ts'
 import type { RelayEngine } from './relay.ts'
 import { serve } from './serve.ts'
 
-export type { Auth } from './auth/tokens.ts'
-export type { InFlight } from './inflight.ts'
-
 /** A run that left the table may have sent its last bytes a moment before; later than this what is left is cut. */
 const lastWords = 250
 /** At most one report that an app is wanted, an app, in this many ms. */

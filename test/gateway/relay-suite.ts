@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
 import { describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 
@@ -401,7 +402,7 @@ export function relaySuite(name: string, createEngine: () => RelayEngine): void 
     }
 
     test('shows a head and every event of a stream within 50 ms', async () => {
-      const { promise: begun, resolve } = Promise.withResolvers<import('node:http').ServerResponse>()
+      const { promise: begun, resolve } = Promise.withResolvers<ServerResponse>()
       await using app = await startApp((_, response) => {
         response.writeHead(200, { 'Content-Type': 'text/event-stream' }).flushHeaders()
         resolve(response)

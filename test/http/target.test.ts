@@ -109,7 +109,25 @@ describe('parseTarget', () => {
 
 describe('normalisePath', () => {
   const piece = fc.constantFrom(
-    ...['a', 'B', '.', '..', '%2e', '%2E', '/', '//', '%2f', '%5c', '\\', ';', '%', '%00', '%25', '%20', ':', '@', '~'],
+    'a',
+    'B',
+    '.',
+    '..',
+    '%2e',
+    '%2E',
+    '/',
+    '//',
+    '%2f',
+    '%5c',
+    '\\',
+    ';',
+    '%',
+    '%00',
+    '%25',
+    '%20',
+    ':',
+    '@',
+    '~',
   )
   const paths = fc.array(piece, { size: 'max', maxLength: 30 }).map((pieces) => `/${pieces.join('')}`)
   const dot = /^(?:\.|%2e){1,2}$/i

@@ -29,12 +29,12 @@ test('of two files with one name the first known keeps it, and the other takes o
   await bench.drop('hello.py', shellScript)
   const first = await bench.offered('hello')
   await bench.drop('hello.mjs', shellScript)
-  await mkdir(path.join(bench.appsDir, 'hello'))
-  await writeFile(path.join(bench.appsDir, 'hello', 'run'), shellScript, { mode: 0o755 })
   assert.equal(
     await bench.refused('hello.mjs'),
     `the name hello is taken by ${path.join(bench.appsDir, 'hello.py')}; rename or remove one of them`,
   )
+  await mkdir(path.join(bench.appsDir, 'hello'))
+  await writeFile(path.join(bench.appsDir, 'hello', 'run'), shellScript, { mode: 0o755 })
   await bench.refused('hello/')
   assert.ok(!bench.events.some((it) => it.type === 'refused' && it.app === 'hello'))
   assert.equal(first.launch.source, path.join(bench.appsDir, 'hello.py'))
