@@ -6,13 +6,13 @@ import { spec, type TestEvent } from 'node:test/reporters'
 
 /**
  * Runs the suite: `npm test`, or a part of it by files, folders and a name: `npm test -- test/http --name chunk`.
- * Every file is a process of its own, at most two at once, and the files that measure time have the machine alone.
+ * Every file is a process of its own, at most two at once: the quick ones first, then those that start real gateways,
+ * and at last, each with the machine to itself, those that measure.
  */
 
 /** Measure processor time, memory or latency: beside another file they would measure that one. */
 const alone = new Set(['crash-loop.test.ts', 'drop-in.test.ts', 'flood.test.ts', 'sixty-apps.test.ts', 'start.test.ts'])
-/** Of a whole file. */
-const timeout = 180_000
+const execArgv = ['--import', new URL('support/deadline.ts', import.meta.url).href]
 const root = path.resolve(import.meta.dirname, '..')
 
 const [major = 0] = process.versions.node.split('.').map(Number)
@@ -53,7 +53,7 @@ async function report(files: readonly string[], name: string | null): Promise<vo
 
 async function* part(files: readonly string[], concurrency: number, name: string | null): AsyncGenerator<TestEvent> {
   if (files.length === 0) return
-  const stream = run({ files, concurrency, timeout, ...(name === null ? {} : { testNamePatterns: [name] }) })
+  const stream = run({ files, concurrency, execArgv, ...(name === null ? {} : { testNamePatterns: [name] }) })
   for await (const event of stream as AsyncIterable<TestEvent>) {
     if (event.type === 'test:summary') {
       // The summary without a file is the one over all files of this part.
@@ -75,6 +75,10 @@ function isTotal(event: TestEvent): boolean {
   )
 }
 
+function isBehaviour(file: string): boolean {
+  return path.basename(path.dirname(file)) === 'behaviour'
+}
+
 function parse(args: readonly string[]): { files: string[]; name: string | null } {
   const wanted = args.filter((arg, index) => arg !== '--name' && args[index - 1] !== '--name')
   const at = args.indexOf('--name')
@@ -82,7 +86,7 @@ function parse(args: readonly string[]): { files: string[]; name: string | null 
   const all = fs
     .globSync('test/**/*.test.ts', { cwd: root })
     .map((file) => path.join(root, file))
-    .sort()
+    .sort((a, b) => Number(isBehaviour(a)) - Number(isBehaviour(b)) || (a < b ? -1 : 1))
   if (wanted.length === 0) return { files: all, name }
   const places = wanted.map((arg) => path.resolve(arg))
   return {

@@ -317,7 +317,7 @@ describe('a draining run', () => {
     await eventually(() => front.reports.length > 0, { what: 'the report' })
     assert.deepEqual(front.reports, [{ type: 'drained', run: 1 }])
     // Its idle connections are closed, so that it can stop.
-    await eventually(() => old.sockets.size === 0, { what: 'the idle connections to close' })
+    await eventually(() => old.sockets.size === 0, { what: 'the idle connections to close', timeout: 1_000 })
   })
 
   test('counts a tunnel as in flight', async () => {

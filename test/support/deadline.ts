@@ -1,0 +1,25 @@
+import { after } from 'node:test'
+import { isMainThread } from 'node:worker_threads'
+
+/**
+ * Loaded in front of every test file by run.ts. node:test waits for ever for a file that has run its tests and does not
+ * end, whatever `timeout` says: here such a file fails and says what it left open.
+ */
+
+/** For a whole file, whatever it is doing. */
+const longest = 150_000
+/** After the last test: what is closing now is closed by then. */
+const linger = 5_000
+
+if (isMainThread) {
+  failAfter(longest, 'takes too long')
+  after(() => failAfter(linger, 'has run its tests and does not end'))
+}
+
+function failAfter(ms: number, what: string): void {
+  setTimeout(() => {
+    const open = process.getActiveResourcesInfo().join(', ')
+    process.stderr.write(`${process.argv[1]} ${what} (${ms} ms). Open: ${open}\n`)
+    process.exit(1)
+  }, ms).unref()
+}
