@@ -32,6 +32,7 @@ export async function command(
   await Promise.race([late, supervisor.until(() => look().decided, over.signal).catch(() => {})])
   over.abort()
   const outcome = look()
-  if (!outcome.decided) return { ok: false, reason: `not done within ${limit / 1000}s; see quaymaster status`, known: true }
+  if (!outcome.decided)
+    return { ok: false, reason: `not done within ${limit / 1000}s; see quaymaster status`, known: true }
   return outcome.ok ? { ok: true, state: outcome.state } : { ok: false, reason: outcome.reason, known: true }
 }
