@@ -93,7 +93,8 @@ class Draft {
       this.#remove(name)
       return
     }
-    const missing = app.standing.kind === 'on' && demands.some((it) => aliveOf(app, it.release) < it.count)
+    const missing =
+      app.standing.kind === 'on' && !awaitsPredecessor(app) && demands.some((it) => aliveOf(app, it.release) < it.count)
     const queued = this.#fleet.queue.includes(name)
     if (missing && !queued) this.#fleet = { ...this.#fleet, queue: [...this.#fleet.queue, name] }
     if (!missing && queued) this.#fleet = { ...this.#fleet, queue: this.#fleet.queue.filter((it) => it !== name) }
@@ -165,6 +166,10 @@ class Draft {
     const app = this.#fleet.apps.get(instance.app)
     if (!app) return
     this.#announce({ kind: 'fell', app: app.name, run: instance.run, pid: instance.pid, reason })
+    if (portTaken && insistsOnPort(app, instance)) {
+      this.#put({ ...app, apart: instance.release.generation, cover: false })
+      return
+    }
     const fallen =
       isCandidate(app) &&
       instance.release.generation === app.current?.generation &&
@@ -180,13 +185,17 @@ class Draft {
     const alive = app.instances.filter(isAlive)
     // What still serves without being wanted any more (a predecessor that never fully proved itself) stays until its
     // successors are ready.
-    let short = app.settings.instances - demands.reduce((sum, it) => sum + readyOf(app, it.release), 0)
+    let short =
+      app.settings.instances - demands.reduce((sum, it) => sum + Math.min(it.count, readyOf(app, it.release)), 0)
     const order = [...alive.filter((it) => it.state === 'starting'), ...alive.filter((it) => it.state === 'ready')]
     for (const instance of order) {
       const current = this.#fleet.apps.get(app.name) ?? app
       const demand = demands.find((it) => it.release.generation === instance.release.generation)
       if (demand && aliveOf(current, demand.release) <= demand.count) continue
-      const older = app.current !== null && instance.release.generation < app.current.generation
+      const older =
+        app.current !== null &&
+        instance.release.generation < app.current.generation &&
+        app.apart !== app.current.generation
       if (!demand && older && demands.length > 0 && instance.state === 'ready' && short-- > 0) continue
       this.#step(instance, { type: 'end', cause: { kind: 'asked', why: this.#whyEnd(app, instance, demand) } })
     }
@@ -232,7 +241,10 @@ function demandsOf(app: App, closing: boolean): readonly Demand[] {
   const { instances } = app.settings
   const demands: Demand[] = [{ release: app.current, count: instances }]
   if (app.good && app.cover && isCandidate(app)) {
-    demands.push({ release: app.good, count: Math.max(0, instances - readyOf(app, app.current)) })
+    const { current, good } = app
+    const others = app.instances.filter((it) => it.state === 'ready' && it.release.generation !== good.generation)
+    const serving = others.filter((it) => it.release.generation <= current.generation).length
+    demands.push({ release: good, count: Math.max(0, instances - serving) })
   }
   return demands
 }
@@ -240,4 +252,18 @@ function demandsOf(app: App, closing: boolean): readonly Demand[] {
 /** A resting app keeps what it has; it only starts nothing. */
 function runs(standing: Standing): boolean {
   return standing.kind === 'on' || standing.kind === 'resting'
+}
+
+/** A candidate lost its port to its own predecessor, which listens elsewhere than it was told to. */
+function insistsOnPort(app: App, fallen: Instance): boolean {
+  const { generation } = fallen.release
+  if (!isCandidate(app) || generation !== app.current?.generation || app.apart === generation) return false
+  return app.instances.some(
+    (it) => it.state === 'ready' && it.release.generation < generation && it.address.port !== it.port,
+  )
+}
+
+function awaitsPredecessor(app: App): boolean {
+  const { apart, current, instances } = app
+  return apart !== null && apart === current?.generation && instances.some((it) => it.release.generation < apart)
 }

@@ -26,6 +26,11 @@ export interface App {
   readonly good: Release | null
   /** Whether `good` is kept serving beside a `current` that has not proved itself: true when it served at the offer. */
   readonly cover: boolean
+  /**
+   * The generation that cannot run beside its predecessor, because the app ignores PORT and insists on one of its own:
+   * it starts once the predecessor has gone, and requests are held in between.
+   */
+  readonly apart: number | null
   /** The newest offer that did not make it, and why: shown until another one does. */
   readonly rejected: { readonly version: string; readonly reason: string; readonly at: number } | null
   readonly falls: Falls

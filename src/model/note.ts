@@ -67,6 +67,7 @@ function newborn(name: string, settings: AppSettings, source: string, standing: 
     current: null,
     good: null,
     cover: false,
+    apart: null,
     rejected: null,
     falls: noFalls,
     instances: [],

@@ -115,6 +115,31 @@ for (const [name, temper] of Object.entries({
   })
 }
 
+test('an app that insists on its own port is replaced in turn, not side by side', () => {
+  const world = new World({ v1: { ...well, insistsOn: 3000 }, v2: { ...well, insistsOn: 3000 }, v3: well })
+  world.offer('hello', 'v1')
+  world.pass(100)
+  world.offer('hello', 'v2')
+  world.pass(500)
+  assert.deepEqual(world.states('hello'), ['v2:ready'])
+  assert.equal(world.app('hello').rejected, null)
+  world.offer('hello', 'v3')
+  world.pass(500)
+  assert.deepEqual(world.states('hello'), ['v3:ready'])
+})
+
+test('an app that insists on its own port gets its old version back when the new one is bad', () => {
+  const world = new World({ v1: { ...well, insistsOn: 3000 }, v2: { ...well, insistsOn: 3000 } })
+  world.offer('hello', 'v1')
+  world.pass(100)
+  world.offer('hello', 'v2')
+  while (world.app('hello').apart === null) world.pass(1)
+  world.tempers.set('v2', dud)
+  world.pass(5_000)
+  assert.deepEqual(world.states('hello'), ['v1:ready'])
+  assert.match(world.app('hello').rejected?.reason ?? '', /exited with code 1/)
+})
+
 test('a proven version that dies while its successor boots is started again beside it', () => {
   const world = new World({ v1: well, v2: { ...well, boots: 4_000 } })
   world.offer('hello', 'v1')
@@ -236,6 +261,7 @@ const tempers: Record<string, Temper> = {
   mute,
   deaf,
   flaky: { boots: 10, dies: 700, obeys: null },
+  stubborn: { boots: 30, dies: null, obeys: 20, insistsOn: 3000 },
   never: { boots: null, dies: null, obeys: null, unspawnable: true },
 }
 
@@ -309,6 +335,9 @@ function bounds(world: World): void {
   }
   for (const it of world.announced.splice(0)) {
     if (it.kind !== 'draining' || it.why !== 'replaced') continue
+    const app = world.fleet.apps.get(it.app)
+    // The exception: releases of an app that insists on a port of its own cannot be ready side by side.
+    if (app && app.apart !== null && app.apart === app.current?.generation) continue
     const successors = world.fleet.apps.get(it.app)?.instances.filter((instance) => instance.state === 'ready')
     assert.ok(successors?.length, `run ${it.run} of ${it.app} was replaced while nothing else was ready`)
   }

@@ -118,6 +118,7 @@ test('an app that has left but still drains is stopping', () => {
     current: null,
     good: null,
     cover: false,
+    apart: null,
     rejected: null,
     falls: { streak: 0, total: 0, last: null, woken: 0 },
     instances: [],

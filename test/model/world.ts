@@ -13,6 +13,8 @@ export interface Temper {
   readonly obeys: number | null
   /** Cannot even be spawned. */
   readonly unspawnable?: boolean
+  /** Ignores PORT and listens on this one, if nobody else does. */
+  readonly insistsOn?: number
 }
 
 export const well: Temper = { boots: 20, dies: null, obeys: 5 }
@@ -155,7 +157,7 @@ export class World {
         this.#later(effect.after, () => {
           const process = this.alive.get(run)
           if (!process) return
-          const address = { host: '127.0.0.1', port: 40_000 + run }
+          const address = { host: '127.0.0.1', port: this.tempers.get(process.version)?.insistsOn ?? 40_000 + run }
           const ok = process.listens && !process.hung
           const bad = { ok, reason: 'connection refused' } as const
           this.send({ type: 'probed', run, result: ok ? { ok, address, note: null } : { ...bad, ok: false } })
@@ -194,6 +196,10 @@ export class World {
 
   #listen(run: number): void {
     const process = this.alive.get(run)
-    if (process) process.listens = true
+    if (!process) return
+    const port = this.tempers.get(process.version)?.insistsOn
+    const owned = [...this.alive.values()].some((it) => it.listens && this.tempers.get(it.version)?.insistsOn === port)
+    if (port !== undefined && owned) this.die(run, { code: 1, portTaken: true })
+    else process.listens = true
   }
 }
