@@ -103,15 +103,18 @@ export async function up(options: UpOptions): Promise<Running> {
   opened.use(supervisor)
 
   const startedAt = clock.now()
+  // Fixed at the start, so that a moment of the past is always told as the same date.
+  const epoch = clock.wall() - startedAt
   const waitingFor = (): readonly string[] => describeWaiting(supervisor.fleet, gateway.inflight())
   const status = (): StatusDocument => {
+    const now = clock.now()
     return describeFleet(supervisor.fleet, {
       version: quaymasterVersion(),
       pid: process.pid,
       url: gateway.url,
       adminUrl: admin.url,
-      now: clock.now(),
-      wall: clock.wall(),
+      now,
+      wall: epoch + now,
       startedAt,
       waitingFor: supervisor.fleet.closing ? waitingFor() : [],
     })

@@ -1,6 +1,8 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
+import { StartError } from '../lib/start-error.ts'
+
 /** How often a free port of one address family is tried on the other. */
 const attempts = 20
 
@@ -37,7 +39,9 @@ export async function listen(create: () => Server, host: string, port: number): 
 
 function bind(server: Server, address: string, port: number, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => reject(new Error(explain(cause, host, port), { cause })))
+    server.once('error', (cause: NodeJS.ErrnoException) =>
+      reject(new StartError(explain(cause, host, port), 1, { cause })),
+    )
     server.listen({ host: address, port, exclusive: true }, () => resolve((server.address() as AddressInfo).port))
   })
 }

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs'
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
 /** A listening TCP socket. */
@@ -27,15 +27,34 @@ export function allListeners(): readonly Listening[] | null {
   return [...parseTcp(readListening('/proc/net/tcp')), ...parseTcp(readListening('/proc/net/tcp6'))]
 }
 
+/** How long a question may wait for others to be asked with it (milliseconds). */
+const gather = 2
+
+let soon: Promise<readonly Listening[] | null> | null = null
+
 /**
- * Which of `sockets` the processes hold open. Without `sockets`: every listening socket of theirs. Processes are looked
+ * As `allListeners`, read after the call and shared by all who ask in the same moment: the kernel takes up to 5 ms for
+ * its list, and a fleet that starts asks for it from every side.
+ */
+export function listenersSoon(): Promise<readonly Listening[] | null> {
+  if (!linux) return Promise.resolve(null)
+  soon ??= delay(gather).then(() => {
+    soon = null
+    return allListeners()
+  })
+  return soon
+}
+
+/**
+ * Which of the `known` sockets the processes hold open. Without `known` ones: every listening socket of theirs. Processes are looked
  * through in the order given and the search ends with the last socket found.
  */
 export async function ownedListeners(
   pids: readonly number[],
-  sockets: readonly Listening[] | null = allListeners(),
+  known?: readonly Listening[] | null,
 ): Promise<readonly Owned[]> {
   if (pids.length === 0) return []
+  const sockets = known === undefined ? await listenersSoon() : known
   if (sockets === null) return lsof(pids)
   const wanted = new Map(sockets.map((socket) => [socket.inode, socket]))
   const owned: Owned[] = []
@@ -69,6 +88,8 @@ export function isStillHeld(owned: Owned): boolean | null {
 export function parseTcp(text: string): readonly Listening[] {
   const found: Listening[] = []
   for (const line of text.split('\n')) {
+    // Most lines are connections; a cheap look spares them the careful one.
+    if (!line.includes(' 0A ')) continue
     const fields = line.trim().split(/\s+/)
     const [address, port] = (fields[1] ?? '').split(':')
     if (fields[3] !== '0A' || !address || !port || !/^\d+$/.test(fields[9] ?? '')) continue

@@ -1,7 +1,7 @@
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import type { Address, Effect, ProbeResult } from '../model/protocol.ts'
-import { allListeners, isStillHeld, isWildcard, ownedListeners, type Owned } from './listeners.ts'
+import { isStillHeld, isWildcard, listenersSoon, ownedListeners, type Owned } from './listeners.ts'
 import { messageOf, reasonOf } from './errno.ts'
 
 type ProbeEffect = Extract<Effect, { type: 'probe' }>
@@ -25,8 +25,11 @@ export interface Proof {
   readonly owned: Owned
 }
 
-/** An app may take its time to bind; before this age (milliseconds) nobody looks for it on other ports. */
-const firstSearch = 100
+/**
+ * An app may take its time to bind; before this age (milliseconds) nobody looks for it on other ports: most interpreters
+ * need 50 to 200 ms to get there, and a look through all of its tree costs as much as ten probes.
+ */
+const firstSearch = 250
 
 /**
  * Looks at an instance once: does somebody accept on its address, is that somebody a member of its process tree (traffic
@@ -80,7 +83,7 @@ async function proveOwnership(subject: Subject, address: Address): Promise<Owned
     // Without /proc a full look costs a run of lsof: done once, at readiness.
     if (isStillHeld(proof.owned) !== false) return proof.owned
   }
-  const all = allListeners()
+  const all = await listenersSoon()
   const answering = all && whoAnswers(all, address)
   // Nobody is listed although somebody accepts: it has just closed, or listens in another network namespace.
   if (answering?.length === 0) return 'stranger'
@@ -117,7 +120,7 @@ export function whoAnswers<T extends { readonly host: string; readonly port: num
 async function searchElsewhere(subject: Subject, deadline: AbortSignal): Promise<Address | string | null> {
   const age = subject.age()
   const last = subject.strays
-  // Ever more rarely, for an app that needs a minute to boot: after 100 ms, then each time it is a quarter older.
+  // Ever more rarely, for an app that needs a minute to boot: after 250 ms, then each time it is a quarter older.
   if (age < firstSearch || age - last.at < Math.max(firstSearch, age / 4)) return null
   const owned = [...(await ownedListeners(await subject.members()))].sort((a, b) => rank(a, subject) - rank(b, subject))
   subject.strays = { at: age, keys: new Set(owned.map((socket) => key(socket))) }
