@@ -182,6 +182,8 @@ export async function up(options: UpOptions): Promise<Running> {
     closed,
   }
   socket.serve(control)
+  // So that the greeting can say of each app what became of it, or at least where it will be.
+  if (format === 'pretty') await supervisor.until(isSettled, AbortSignal.timeout(firstVerdicts)).catch(() => {})
   const document = status()
   log.listening({
     version: quaymasterVersion(),
@@ -195,6 +197,13 @@ export async function up(options: UpOptions): Promise<Running> {
     apps: document.apps,
   })
   return running
+}
+
+/** How long the greeting waits for the first look at the apps (milliseconds). */
+const firstVerdicts = 300
+
+function isSettled(fleet: Fleet): boolean {
+  return fleet.apps.size > 0 && fleet.apps.values().every((app) => app.standing.kind !== 'settling')
 }
 
 function request(options: UpOptions): LoadOptions {

@@ -170,7 +170,10 @@ function probed(instance: Instance, result: ProbeResult, settings: AppSettings, 
     const { run, app, release, born, pid, port } = instance
     const { address, note } = result
     const ready: Ready = { state: 'ready', run, app, release, born, pid, port, since: now, address, note, misses: 0 }
-    return { instance: ready, effects: [look(ready, settings, settings.health.interval), announceReady(ready)] }
+    return {
+      instance: ready,
+      effects: [look(ready, settings, settings.health.interval), announceReady(ready, settings)],
+    }
   }
   if (instance.state !== 'ready') return same(instance)
   if (result.ok) {
@@ -255,7 +258,7 @@ function look(instance: Starting | Ready, settings: AppSettings, after: number):
   }
 }
 
-function announceReady(ready: Ready): Effect {
+function announceReady(ready: Ready, settings: AppSettings): Effect {
   const { app, run, address, note, since, born } = ready
   const version = ready.release.launch.version
   const announcement = {
@@ -264,6 +267,7 @@ function announceReady(ready: Ready): Effect {
     run,
     pid: ready.pid ?? 0,
     address,
+    path: settings.route.path,
     version,
     took: since - born,
     note,

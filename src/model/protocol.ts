@@ -118,6 +118,8 @@ export type Announcement =
       readonly run: number
       readonly pid: number
       readonly address: Address
+      /** Where the gateway serves it: `/hello`. */
+      readonly path: string
       readonly version: string
       /** Milliseconds from spawn to ready. */
       readonly took: number

@@ -102,6 +102,7 @@ function prettyFormat(color: boolean): Format {
   return {
     listening(facts) {
       for (const { name } of facts.apps) widen(name)
+      look = { ...look, url: facts.url.replace(/\/$/, '') }
       return banner(facts, look)
     },
     entry(entry) {

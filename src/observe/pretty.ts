@@ -10,6 +10,8 @@ export interface Look {
   readonly color: boolean
   /** How wide the names of apps are padded. */
   readonly width: number
+  /** Of the gateway, without a slash at its end; empty until it is known. */
+  readonly url?: string
 }
 
 /** `hello │ listening on 4000`; a line from stderr has `!` for the bar. */
@@ -18,9 +20,9 @@ export function outputLine({ app, stream, line }: OutputLine, look: Look): strin
   return `${nameOf(app, look)} ${bar} ${plainText(line, look.color)}`
 }
 
-/** `hello ● ready in 41ms: run 4, PID 123, port 40001`. */
+/** `hello ● http://localhost:8080/hello/ ready in 41ms: run 4, PID 123, port 40001`. */
 export function announcementLine(announcement: Announcement, look: Look): string {
-  const { text, mood } = tell(announcement)
+  const { text, mood } = tell(announcement, look.url)
   const safe = plainText(text, false)
   const { paint } = look
   const name = nameOf(announcement.app, look)

@@ -5,17 +5,19 @@ export interface Told {
   readonly mood: 'good' | 'bad' | 'quiet'
 }
 
-/** An announcement in words, without the name of its app. */
-export function tell(announcement: Announcement): Told {
+/** An announcement in words, without the name of its app. `url` is the gateway's, without a slash at its end. */
+export function tell(announcement: Announcement, url = ''): Told {
   switch (announcement.kind) {
     case 'refused':
       return bad(`cannot run: ${announcement.reason}`)
     case 'starting':
       return quiet(`starting run ${announcement.run} (version ${shortVersion(announcement.version)})`)
     case 'ready': {
-      const { took, run, pid, address, note } = announcement
+      const { took, run, pid, path, address, note } = announcement
       const where = address.host === '127.0.0.1' ? `port ${address.port}` : `[${address.host}]:${address.port}`
-      return good(`ready in ${duration(took)}: run ${run}, PID ${pid}, ${where}${note === null ? '' : `. ${note}`}`)
+      return good(
+        `${url}${path === '/' ? '/' : `${path}/`} ready in ${duration(took)}: run ${run}, PID ${pid}, ${where}${note === null ? '' : `. ${note}`}`,
+      )
     }
     case 'fell':
       return bad(`fell: ${announcement.reason} (${life(announcement)})`)

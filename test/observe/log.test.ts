@@ -42,6 +42,7 @@ const entries: readonly Entry[] = [
     type: 'announcement',
     announcement: {
       kind: 'ready',
+      path: '/hello',
       app: 'hello',
       run: 1,
       pid: 7,

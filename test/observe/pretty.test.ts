@@ -6,8 +6,8 @@ import { painter } from '../../src/observe/color.ts'
 import type { Exchange } from '../../src/observe/journal.ts'
 import { accessLine, announcementLine, banner, noticeLine, outputLine, type Look } from '../../src/observe/pretty.ts'
 
-const plain: Look = { paint: painter(false), color: false, width: 5 }
-const colored: Look = { paint: painter(true), color: true, width: 5 }
+const plain: Look = { paint: painter(false), color: false, width: 5, url: 'http://localhost:8080' }
+const colored: Look = { paint: painter(true), color: true, width: 5, url: 'http://localhost:8080' }
 
 /** One of each kind: the record makes the compiler ask for a new one. */
 const told: { readonly [K in Announcement['kind']]: readonly [Extract<Announcement, { kind: K }>, string] } = {
@@ -22,6 +22,7 @@ const told: { readonly [K in Announcement['kind']]: readonly [Extract<Announceme
   ready: [
     {
       kind: 'ready',
+      path: '/hello',
       app: 'hi',
       run: 4,
       pid: 123,
@@ -30,7 +31,7 @@ const told: { readonly [K in Announcement['kind']]: readonly [Extract<Announceme
       took: 41.4,
       note: 'It listens elsewhere.',
     },
-    'hi    ● ready in 41ms: run 4, PID 123, port 40001. It listens elsewhere.',
+    'hi    ● /hello/ ready in 41ms: run 4, PID 123, port 40001. It listens elsewhere.',
   ],
   fell: [
     { kind: 'fell', app: 'hi', run: 4, pid: 123, reason: 'exit 1: no such table' },
