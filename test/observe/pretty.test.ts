@@ -31,7 +31,7 @@ const told: { readonly [K in Announcement['kind']]: readonly [Extract<Announceme
       took: 41.4,
       note: 'It listens elsewhere.',
     },
-    'hi    ● /hello/ ready in 41ms: run 4, PID 123, port 40001. It listens elsewhere.',
+    'hi    ● http://localhost:8080/hello/ ready in 41ms: run 4, PID 123, port 40001. It listens elsewhere.',
   ],
   fell: [
     { kind: 'fell', app: 'hi', run: 4, pid: 123, reason: 'exit 1: no such table' },
