@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { parseEnv } from 'node:util'
+import { findFaults } from './env-faults.ts'
 import { messageOf, reasonOf } from './errno.ts'
 
 /** What the gateway tells a child by itself. */
@@ -51,22 +52,38 @@ export function childEnvironment(
   return { env, overruled }
 }
 
-/** Reads env files in order, a later one wins. A missing file is fine, anything else that is wrong is one sentence. */
-export async function readEnvFiles(paths: readonly string[]): Promise<Variables> {
+export interface EnvFiles {
+  readonly variables: Variables
+  /** One sentence for each file with lines that say nothing to the parser; never with what stands in them. */
+  readonly faults: readonly string[]
+}
+
+/** Reads env files in order, a later one wins. A missing file is fine, one that cannot be read is one sentence. */
+export async function readEnvFiles(paths: readonly string[]): Promise<EnvFiles> {
+  const faults: string[] = []
   const variables: Record<string, string | undefined> = {}
   for (const path of paths) {
     try {
-      const { size, ...found } = await describe(path)
-      if (!found.isFile) throw new Error('not a regular file')
+      const { size, isFile } = await describe(path)
+      if (!isFile) throw new Error('not a regular file')
       if (size > largestFile) throw new Error(`${size} bytes, more than the ${largestFile} an env file may have`)
-      Object.assign(variables, parseEnv(await readFile(path, 'utf8')))
+      const text = await readFile(path, 'utf8')
+      Object.assign(variables, parseEnv(text))
+      const found = findFaults(text)
+      const more = found.length > mostFaults ? ` and ${found.length - mostFaults} more` : ''
+      if (found.length > 0) {
+        faults.push(`The env file ${path} is not all NAME=value: ${found.slice(0, mostFaults).join(', ')}${more}.`)
+      }
     } catch (error) {
       if (reasonOf(error) === 'ENOENT') continue
       throw new Error(`cannot read the env file ${path}: ${messageOf(error)}`, { cause: error })
     }
   }
-  return variables
+  return { variables, faults }
 }
+
+/** How many mistakes of one file are told. */
+const mostFaults = 10
 
 /** Bytes; who means a larger one has named the wrong file. */
 const largestFile = 1024 * 1024

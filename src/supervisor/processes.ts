@@ -35,7 +35,7 @@ export class Processes implements AsyncDisposable {
   readonly #options: ProcessesOptions
   readonly #runs = new Map<number, Run>()
   readonly #rings = new Map<string, Ring>()
-  /** What was said about variables, so that it is said once: `app NAME`. */
+  /** What was said about environments, so that it is said once: `app message`. */
   readonly #said = new Set<string>()
   readonly #roll: InstanceRoll
   readonly #habitat: Habitat
@@ -120,16 +120,19 @@ export class Processes implements AsyncDisposable {
   async #environment(spawn: SpawnEffect, port: number, marker: string): Promise<Record<string, string>> {
     const { app, run, launch } = spawn
     const given = { port, app, run, marker, ...this.#options.urls(app) }
-    const files = await readEnvFiles(launch.envFiles)
-    const { env, overruled } = childEnvironment(process.env, given, files, launch.env)
+    const { variables, faults } = await readEnvFiles(launch.envFiles)
+    const { env, overruled } = childEnvironment(process.env, given, variables, launch.env)
     for (const name of overruled) {
-      if (this.#said.has(`${app} ${name}`)) continue
-      this.#said.add(`${app} ${name}`)
-      this.#options.notice(
-        'warn',
-        `${app}: ${name} of its env files is not used, the gateway sets ${name}=${env[name]}`,
-      )
+      this.#warnOnce(app, `${name} of its env files is not used, the gateway sets ${name}=`, env[name])
     }
+    for (const fault of faults) this.#warnOnce(app, fault)
     return env
+  }
+
+  /** `change` is what may be another one each time without being news. */
+  #warnOnce(app: string, message: string, change = ''): void {
+    if (this.#said.has(`${app} ${message}`)) return
+    this.#said.add(`${app} ${message}`)
+    this.#options.notice('warn', `${app}: ${message}${change}`)
   }
 }

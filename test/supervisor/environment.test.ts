@@ -73,7 +73,13 @@ test('env files are read in order, a missing one is nothing, an unreadable one i
     const [first, second, missing] = [join(dir, 'a'), join(dir, 'b'), join(dir, 'c')]
     await writeFile(first, '# comment\nA=1\nB="two words"\nexport C=3\n')
     await writeFile(second, "A='later'\n")
-    assert.deepEqual({ ...(await readEnvFiles([first, missing, second])) }, { A: 'later', B: 'two words', C: '3' })
+    const { variables, faults } = await readEnvFiles([first, missing, second])
+    assert.deepEqual([{ ...variables }, faults], [{ A: 'later', B: 'two words', C: '3' }, []])
+    await writeFile(second, `S3CRET LINE\nA=1\n${'=s3cret\n'.repeat(12)}`)
+    const [fault = '', ...others] = (await readEnvFiles([second])).faults
+    assert.deepEqual(others, [])
+    assert.match(fault, /^The env file .*b is not all NAME=value: line 1 has no =, line 3 has .* and 3 more\.$/)
+    assert.doesNotMatch(fault, /s3cret/i)
     await assert.rejects(readEnvFiles([first, dir]), { message: `cannot read the env file ${dir}: not a regular file` })
     await assert.rejects(readEnvFiles([join(first, 'x')]), /cannot read the env file .*ENOTDIR/)
     await writeFile(first, `A=${'x'.repeat(1024 * 1024)}\n`)
