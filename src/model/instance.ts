@@ -285,7 +285,7 @@ function describeExit(exit: Exit, instance: Starting | Ready, now: number): stri
   const how = exit.signal === null ? `exited with code ${exit.code ?? '?'}` : `was killed by ${exit.signal}`
   const when =
     instance.state === 'starting'
-      ? 'before it was ready'
+      ? `before it was ready${exit.code === 0 ? ' (an app has to stay in the foreground)' : ''}`
       : `after ${((now - instance.since) / 1000).toFixed(1)}s of service`
   return `${how} ${when}${exit.lastLine === null ? '' : `: ${exit.lastLine}`}`
 }

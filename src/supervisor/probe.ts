@@ -47,7 +47,8 @@ export async function probe(effect: ProbeEffect, subject: Subject, signal: Abort
       if (typeof found === 'string') return { ok: false, reason: found }
       if (found) return await judge(effect, subject, found, deadline)
     }
-    return { ok: false, reason: refusal }
+    const isBooting = effect.purpose === 'readiness' && effect.address === null && refusal === refused
+    return { ok: false, reason: isBooting ? `not listening on PORT=${subject.port} yet` : refusal }
   } catch (error) {
     if (deadline.aborted) return { ok: false, reason: `no answer within ${seconds(effect.timeout)}` }
     return { ok: false, reason: messageOf(error) }
@@ -183,13 +184,15 @@ function tryConnect(address: Address, deadline: AbortSignal): Promise<string | n
     socket.once('connect', () => {
       // In the range of outgoing ports TCP may connect a socket to itself (RFC 9293 section 3.5): nobody listens then.
       const itself = socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress
-      finish(() => resolve(itself ? 'connection refused' : null))
+      finish(() => resolve(itself ? refused : null))
     })
     socket.once('error', (error) =>
-      finish(() => resolve(reasonOf(error) === 'ECONNREFUSED' ? 'connection refused' : messageOf(error))),
+      finish(() => resolve(reasonOf(error) === 'ECONNREFUSED' ? refused : messageOf(error))),
     )
   })
 }
+
+const refused = 'connection refused'
 
 /** The status of the answer to one GET. Redirects are an answer like any other. */
 function get(address: Address, path: string, deadline: AbortSignal, method = 'GET'): Promise<number> {

@@ -30,7 +30,7 @@ test('an app that listens where it was told to is ready there, without a note', 
   await using stage = await open()
   const run = stage.listen('127.0.0.1')
   const { port } = await stage.spawned(run)
-  assert.deepEqual(await stage.probe(run), { ok: false, reason: 'connection refused' })
+  assert.deepEqual(await stage.probe(run), { ok: false, reason: `not listening on PORT=${port} yet` })
   const ready = { ok: true, address: { host: '127.0.0.1', port }, note: null }
   assert.deepEqual(await stage.settled(run), ready)
   const alive = await stage.probe(run, { purpose: 'liveness', address: ready.address })
