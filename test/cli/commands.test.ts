@@ -147,6 +147,18 @@ test('token prints the kept token and nothing else', async (t) => {
   assert.deepEqual([kept.code, kept.stdout, kept.stderr], [0, `${token}\n`, ''])
 })
 
+test('token does not print an old token when the configuration has tokens of its own', async (t) => {
+  const { folder } = await setUp(t, { running: false })
+  await readOrCreateToken(folder.path('.quaymaster'))
+  const tokens = [{ name: 'ci', sha256: 'a'.repeat(64) }]
+  await folder.write('gateway.config.json', JSON.stringify({ auth: { tokens } }))
+  for (const args of [['token'], ['token', '--state', '.quaymaster']]) {
+    const { code, stdout, stderr } = await folder.cli(...args)
+    assert.deepEqual([code, stdout], [1, ''])
+    assert.match(stderr, /^The tokens come from the configuration \(auth\.tokens: ci\)/)
+  }
+})
+
 test('the state folder is found by --state, before or after the command, and by QUAYMASTER_STATE', async (t) => {
   const { folder } = await setUp(t, { state: 'elsewhere' })
   assert.equal((await folder.cli('status')).code, 1)
