@@ -57,14 +57,16 @@ function findNode() {
 
 /** Becomes, as far as anybody can see from outside, the same program on another Node. */
 function rerun(node) {
-  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' })
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2']
+  // The gateway ends when it sees that this process is no longer its parent: SIGKILL cannot be passed on.
+  const env = Object.assign({}, process.env, { QUAYMASTER_LAUNCHER: String(process.pid) })
+  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit', env: env })
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2']
   const forward = (signal) => child.kill(signal)
   for (const signal of signals) process.on(signal, forward)
-  // npm that was killed cannot pass on a signal; it is noticed by the new parent.
+  // npm that was killed cannot pass on a signal; it is noticed by the new parent. Told as SIGHUP, which nohup is against.
   const parent = process.ppid
   const watch =
-    process.env.npm_lifecycle_event && setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 500)
+    process.env.npm_lifecycle_event && setInterval(() => process.ppid !== parent && child.kill('SIGHUP'), 500)
   child.on('error', (error) => {
     refuse(
       'Quaymaster needs Node ' +

@@ -8,8 +8,10 @@ export interface Lifetime {
   readonly say: (line: string) => void
   /** Tells why something failed and answers with the exit code. */
   readonly fail: (error: unknown) => number
-  /** Whether npm started us: it may die without a word, and then we have to end, too. */
-  readonly underNpm: boolean
+  /** PID of what started us and may die without a word, such as npm: then we have to end, too. Null: nobody such. */
+  readonly parent: number | null
+  /** Whether SIGHUP ends the gateway. Under nohup it is heard all the same: unheard, it would end the process. */
+  readonly heedsHangup: boolean
   /** Default: 1 s, both for the debounce and between two words on what is waited for. */
   readonly second?: number
 }
@@ -19,7 +21,7 @@ export interface Lifetime {
  * once. Resolves with the exit code when nothing is left.
  */
 export async function liveUntilStopped(lifetime: Lifetime): Promise<number> {
-  const { process, say } = lifetime
+  const { process, say, parent } = lifetime
   const second = lifetime.second ?? 1_000
   const { promise: ended, resolve: end } = Promise.withResolvers<number>()
   let running: Running | null = null
@@ -68,14 +70,13 @@ export async function liveUntilStopped(lifetime: Lifetime): Promise<number> {
   const listeners = [
     ['SIGINT', interrupt],
     ['SIGTERM', stop],
-    ['SIGHUP', stop],
+    ['SIGHUP', lifetime.heedsHangup ? stop : () => undefined],
     ['SIGQUIT', stop],
     ['uncaughtException', crash],
     ['unhandledRejection', crash],
   ] as const
   for (const [event, listener] of listeners) process.on(event, listener)
-  const parent = process.ppid
-  const watch = lifetime.underNpm ? setInterval(() => process.ppid !== parent && stop(), second / 2) : null
+  const watch = parent === null ? null : setInterval(() => process.ppid !== parent && stop(), second / 2)
   try {
     lifetime.start().then(
       (gateway) => {

@@ -2,6 +2,7 @@ import type { UpOptions } from '../lib/running.ts'
 import { wantsColor } from '../observe/color.ts'
 import { fail } from './fail.ts'
 import type { GlobalOptions } from './global-options.ts'
+import { isUnderNohup, lookAtStdin } from './hangup.ts'
 import { liveUntilStopped } from './lifetime.ts'
 
 export interface UpArguments extends GlobalOptions {
@@ -15,6 +16,10 @@ export interface UpArguments extends GlobalOptions {
 
 /** Runs the gateway until it is stopped and resolves with the exit code. */
 export async function runUp(args: UpArguments): Promise<number> {
+  const heedsHangup = !isUnderNohup(process.env, lookAtStdin)
+  const parent = parentOf(process.env, heedsHangup)
+  // Said to us alone: not to what the configuration runs, either.
+  delete process.env['QUAYMASTER_LAUNCHER']
   const code = await liveUntilStopped({
     start: async () => {
       const { up } = await import('../main.ts')
@@ -23,11 +28,18 @@ export async function runUp(args: UpArguments): Promise<number> {
     process,
     say: (line) => void process.stderr.write(`${line}\n`),
     fail,
-    underNpm: process.env['npm_lifecycle_event'] !== undefined,
+    parent,
+    heedsHangup,
   })
   // Everything is over. Should something have been forgotten that keeps Node alive, it does not keep the operator waiting.
   setTimeout(() => process.exit(code), 500).unref()
   return code
+}
+
+/** The small launcher that stands before us on an older Node, else npm; who says nohup wants to outlive npm's terminal. */
+function parentOf(env: NodeJS.ProcessEnv, heedsHangup: boolean): number | null {
+  if (env['QUAYMASTER_LAUNCHER'] !== undefined) return Number(env['QUAYMASTER_LAUNCHER'])
+  return heedsHangup && env['npm_lifecycle_event'] !== undefined ? process.ppid : null
 }
 
 export function upOptions({ config, state, color, ...args }: UpArguments): UpOptions {

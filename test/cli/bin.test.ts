@@ -6,6 +6,8 @@ import os from 'node:os'
 import path from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { bin, cleanEnvironment, root, run } from '../support/folder.ts'
+import { startGateway } from '../support/gateway.ts'
+import { within } from '../support/wait.ts'
 
 const floor = 24
 
@@ -34,6 +36,7 @@ test('an older Node passes signals on, and ends as its child ends', async (t) =>
     for (const [signal, expected] of [
       ['SIGTERM', [5, null]],
       ['SIGHUP', [null, 'SIGHUP']],
+      ['SIGQUIT', [null, 'SIGQUIT']],
     ] as const) {
       const child = spawn(node, [path.join(folder, 'bin/quaymaster.mjs')], { env: cleanEnvironment() })
       t.after(() => child.kill('SIGKILL'))
@@ -41,6 +44,19 @@ test('an older Node passes signals on, and ends as its child ends', async (t) =>
       child.kill(signal)
       assert.deepEqual(await once(child, 'exit'), expected)
     }
+  }
+})
+
+test('a gateway whose launcher on an older Node was killed sees it and ends', async () => {
+  for (const node of olderNodes()) {
+    const gateway = await startGateway({ command: [node, bin, 'up'], apps: { 'hello.cjs': 'hello.cjs' } })
+    await gateway.events.ready('hello')
+    const { pid } = gateway
+    assert.notEqual(pid, gateway.child.pid)
+    gateway.child.kill('SIGKILL')
+    // Its stdout closes with the last process that holds it; the folder then looks for anything that is left.
+    await within(gateway.ended, 10_000, () => 'the end of the gateway')
+    await gateway.folder[Symbol.asyncDispose]()
   }
 })
 

@@ -84,8 +84,21 @@ test('what nobody foresaw is told, and nothing outlives it', async () => {
   assert.equal(gateway.kills, 1)
 })
 
-test('under npm the death of the parent is like SIGTERM', async () => {
-  const { gateway, process, code } = live({ underNpm: true })
+test('under nohup SIGHUP is heard and changes nothing', async () => {
+  const { gateway, process, code } = live({ heedsHangup: false })
+  await gateway.began
+  // Unheard, Node's default would end the process.
+  assert.equal(process.listenerCount('SIGHUP'), 1)
+  process.emit('SIGHUP')
+  assert.equal(gateway.closes, 0)
+  process.emit('SIGTERM')
+  assert.equal(gateway.closes, 1)
+  gateway.over()
+  assert.equal(await code, 0)
+})
+
+test('the death of npm, or of the launcher, is like SIGTERM', async () => {
+  const { gateway, process, code } = live({ parent: 4711 })
   await gateway.began
   process.ppid = 1
   await gateway.closing
@@ -147,7 +160,7 @@ interface Live {
   readonly told: { next(line: string): Promise<void> }
 }
 
-function live(options: { hold?: boolean; trouble?: Error; underNpm?: boolean } = {}): Live {
+function live(options: { hold?: boolean; trouble?: Error; parent?: number; heedsHangup?: boolean } = {}): Live {
   const gateway = new FakeGateway()
   const process = new FakeProcess()
   const said = new EventEmitter()
@@ -163,7 +176,8 @@ function live(options: { hold?: boolean; trouble?: Error; underNpm?: boolean } =
     process,
     say: (line) => void said.emit(line),
     fail: () => 7,
-    underNpm: options.underNpm ?? false,
+    parent: options.parent ?? null,
+    heedsHangup: options.heedsHangup ?? true,
     second,
   })
   const next = (line: string): Promise<void> => new Promise((resolve) => void said.once(line, resolve))
