@@ -32,9 +32,19 @@ export function createApi(control: Control): Hono {
     setImmediate(() => control.down())
     return c.json({ pid: control.status().pid }, 202)
   })
+  // What was not answered above was asked by another method (RFC 9110 section 15.5.6).
+  const reads = ['/version', '/status', '/apps', '/apps/:name', '/logs', '/events']
+  for (const path of reads) api.all(path, (c) => wrongMethod(c, 'GET, HEAD'))
+  for (const path of ['/down', ...verbs.map((verb) => `/apps/:name/${verb}`)]) {
+    api.all(path, (c) => wrongMethod(c, 'POST'))
+  }
   api.notFound((c) => problem(404, `There is no ${c.req.method} ${c.req.path} in this API.`))
   api.onError((error) => problem(500, `The request failed inside the gateway: ${error.message}`))
   return api
+}
+
+function wrongMethod(c: Context, allow: string): Response {
+  return problem(405, `${c.req.path} takes ${allow}, not ${c.req.method}.`, { Allow: allow })
 }
 
 /** More lines than any ring holds. */

@@ -26,6 +26,22 @@ test('a command that is refused says why', async () => {
   assert.equal(await detail(refused), 'Cannot start "clock": needs python3')
 })
 
+test('a problem says what kind it is, and has an id of its own to be spoken of', async () => {
+  const { get } = setUp()
+  const ids = new Set<string>()
+  for (const [path, type] of [
+    ['/apps/nope', 'not-found'],
+    ['/logs?n=zz', 'bad-request'],
+  ] as const) {
+    const response = await get(path)
+    const body = (await response.json()) as { type: string; instance: string }
+    assert.equal(body.type, `urn:quaymaster:error:${type}`)
+    assert.equal(response.headers.get('x-request-id'), body.instance)
+    ids.add(body.instance)
+  }
+  assert.equal(ids.size, 2)
+})
+
 test('an unknown app is not found, and the one that was meant is named', async () => {
   const { get, post } = setUp()
   const meant = 'There is no app "helo". Did you mean "hello"?'
@@ -35,11 +51,18 @@ test('an unknown app is not found, and the one that was meant is named', async (
   assert.match(await detail(await get('/apps/zzzzzzzz')), /The apps are: hello, clock\./)
 })
 
-test('what does not exist, and a command by GET, are not found', async () => {
+test('what does not exist is not found, and a wrong method is told the right one', async () => {
   const { control, get, post } = setUp()
-  for (const response of [await get('/nope'), await get('/apps/hello/stop'), await post('/apps/hello/explode')]) {
-    assert.equal(response.status, 404)
+  for (const response of [await get('/nope'), await post('/apps/hello/explode')]) assert.equal(response.status, 404)
+  for (const [response, allow] of [
+    [await get('/apps/hello/stop'), 'POST'],
+    [await get('/down'), 'POST'],
+    [await post('/status'), 'GET, HEAD'],
+    [await post('/apps/hello'), 'GET, HEAD'],
+  ] as const) {
+    assert.deepEqual([response.status, response.headers.get('allow')], [405, allow])
   }
+  assert.equal(control.downs, 0)
   assert.deepEqual(control.commands, [])
 })
 
