@@ -28,7 +28,8 @@ export function jsonFormat(): Format {
     entry(entry) {
       switch (entry.type) {
         case 'exchange': {
-          const { type: _, ...fields } = entry
+          const { type: _, ...rest } = entry
+          const fields = { ...rest, took: rounded(entry.took), held: rounded(entry.held) }
           if (entry.status >= 500) log.error({ event: 'request', ...fields })
           else log.info({ event: 'request', ...fields })
           break
@@ -68,7 +69,13 @@ function appFields(announcement: Announcement): object {
   const base = { event: 'app', name: app, state: kind, run: null, pid: null, port: null }
   if (announcement.kind !== 'ready') return { ...base, ...rest }
   const { address, ...others } = announcement
-  return { ...base, ...others, kind: undefined, app: undefined, host: address.host, port: address.port }
+  const took = rounded(others.took)
+  return { ...base, ...others, took, kind: undefined, app: undefined, host: address.host, port: address.port }
+}
+
+/** Milliseconds to the microsecond: what a clock adds beyond is noise that doubles the length of a line. */
+function rounded(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000
 }
 
 // oxlint-disable-next-line no-control-regex

@@ -31,8 +31,8 @@ const exchange: Entry = {
   status: 200,
   bytesIn: 0,
   bytesOut: 0,
-  took: 1,
-  held: 0,
+  took: 1.234_567_8,
+  held: 0.000_4,
   error: null,
 }
 
@@ -48,7 +48,7 @@ const entries: readonly Entry[] = [
       pid: 7,
       address: { host: '127.0.0.1', port: 4001 },
       version: 'abc',
-      took: 9,
+      took: 9.000_51,
       note: null,
     },
   },
@@ -73,6 +73,8 @@ test('every JSON line is one object with an event, and the first is `listening` 
   assert.deepEqual(pick(ready, 'name', 'state', 'run', 'pid', 'port'), ['hello', 'ready', 1, 7, 4001])
   assert.deepEqual(pick(output, 'app', 'stream', 'line'), ['hello', 'stderr', 'uh\u001b[31moh\u009b'])
   assert.deepEqual(pick(request, 'method', 'target', 'status', 'app'), ['GET', '/hello/', 200, 'hello'])
+  assert.deepEqual(pick(request, 'took', 'held', 'at'), [1.235, 0, 0])
+  assert.equal(ready?.['took'], 9.001)
   assert.deepEqual(pick(notice, 'level', 'message'), ['warn', 'careful'])
   // oxlint-disable-next-line no-control-regex
   assert.doesNotMatch(text, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/)
