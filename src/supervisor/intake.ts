@@ -1,6 +1,7 @@
-import { access, readdir, realpath } from 'node:fs/promises'
+import { access, readdir, realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { Clock } from '../lib/clock.ts'
+import { StartError } from '../lib/start-error.ts'
 import { Claims } from './claims.ts'
 import type { Settings } from './discover.ts'
 import { shown } from './display.ts'
@@ -36,12 +37,20 @@ export interface Intake extends AsyncDisposable {
   forget(app: string): void
 }
 
-/** Resolves when `apps/` is watched and the first look through it has begun. */
+/** Rejects when `appsDir` is no folder. Resolves when it is watched, whether or not it exists yet, and the first look through it has begun. */
 export async function openIntake(options: IntakeOptions): Promise<Intake> {
   const appsDir = path.resolve(options.appsDir)
+  const found = await stat(appsDir).catch((error: unknown) => ({ error }))
+  if (!('error' in found) && !found.isDirectory()) {
+    const what = found.isFile() ? 'a file' : 'not a folder'
+    throw new StartError(
+      `${shown(appsDir)} is ${what}; apps must be a folder. Name another with --apps DIR or appsDir.`,
+      2,
+    )
+  }
   const versions = await Versions.open({ appsDir, stateDir: options.stateDir, notice: options.notice })
   const intake = new WatchedFolder({ ...options, appsDir }, versions)
-  await intake.open()
+  await intake.open('error' in found ? found.error : null)
   return intake
 }
 
@@ -66,6 +75,8 @@ class WatchedFolder implements Intake {
   #scanning: Promise<void> | null = null
   #scanAgain = false
   #absenceTold = false
+  /** Whether the folder has been there. */
+  #seen = false
   #crowdTold = false
   #closed = false
 
@@ -97,8 +108,10 @@ class WatchedFolder implements Intake {
     }
   }
 
-  async open(): Promise<void> {
+  /** `absence` is why the folder could not be looked at, if so. */
+  async open(absence: unknown): Promise<void> {
     const { appsDir, notice } = this.#options
+    if (absence !== null) this.#tellAbsence(absence)
     this.#watching = await watchFolder({
       // Links are not followed, and this one has to be.
       appsDir: await realpath(appsDir).catch(() => appsDir),
@@ -191,20 +204,28 @@ class WatchedFolder implements Intake {
   }
 
   async #list(): Promise<readonly string[]> {
-    const { appsDir, notice } = this.#options
+    const { appsDir } = this.#options
     try {
       const names = await readdir(appsDir)
       this.#absenceTold = false
+      this.#seen = true
       return names.filter((name) => !isIgnoredName(name)).sort()
     } catch (error) {
-      if (!this.#absenceTold) {
-        const missing = reasonOf(error) === 'ENOENT'
-        const fault = missing ? 'does not exist yet; create it and drop an executable into it' : messageOf(error)
-        notice(missing ? 'info' : 'warn', `Watching ${shown(appsDir)}: ${fault}.`)
-      }
-      this.#absenceTold = true
+      this.#tellAbsence(error)
       return []
     }
+  }
+
+  #tellAbsence(error: unknown): void {
+    const { appsDir, notice } = this.#options
+    if (this.#absenceTold) return
+    this.#absenceTold = true
+    const isMissing = reasonOf(error) === 'ENOENT'
+    const absent = this.#seen
+      ? 'it was removed or moved away; its apps end, and come back with it'
+      : 'it does not exist yet; create it and drop an executable into it'
+    const fault = isMissing ? absent : messageOf(error)
+    notice(isMissing && !this.#seen ? 'info' : 'warn', `Watching ${shown(appsDir)}: ${fault}.`)
   }
 
   #poll(): void {

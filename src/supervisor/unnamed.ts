@@ -17,7 +17,7 @@ export function refuseUnowned(
   const named = appName(entry, sight.kind === 'folder')
   const source = sourceOf(appsDir, entry, sight.kind === 'astray' ? undefined : sight)
   const settings = unnamedSettings(key, config)
-  if (named.ok) return refusal(settings, source, collision(appsDir, named.name, owner))
+  if (named.ok) return refusal(settings, source, collision(appsDir, entry, named.name, owner))
   return refusal(
     settings,
     source,
@@ -25,9 +25,9 @@ export function refuseUnowned(
   )
 }
 
-function collision(appsDir: string, app: string, owner: string | undefined): string {
+function collision(appsDir: string, entry: string, app: string, owner: string | undefined): string {
   const by = owner === undefined ? 'another app' : shown(path.join(appsDir, owner))
-  return `the name ${app} is taken by ${by}; rename or remove one of them`
+  return `${shown(path.join(appsDir, entry))} is not run: the name ${app} is taken by ${by}; rename or remove one of them`
 }
 
 /** Names a good name, and what to type to get there. */

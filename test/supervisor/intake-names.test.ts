@@ -31,7 +31,7 @@ test('of two files with one name the first known keeps it, and the other takes o
   await bench.drop('hello.mjs', shellScript)
   assert.equal(
     await bench.refused('hello.mjs'),
-    `the name hello is taken by ${path.join(bench.appsDir, 'hello.py')}; rename or remove one of them`,
+    `${path.join(bench.appsDir, 'hello.mjs')} is not run: the name hello is taken by ${path.join(bench.appsDir, 'hello.py')}; rename or remove one of them`,
   )
   await mkdir(path.join(bench.appsDir, 'hello'))
   await writeFile(path.join(bench.appsDir, 'hello', 'run'), shellScript, { mode: 0o755 })

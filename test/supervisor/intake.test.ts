@@ -195,6 +195,21 @@ test('apps/ that is missing is waited for, and taken up again after it was delet
   await mkdir(bench.appsDir)
   await bench.drop('again', shellScript)
   await bench.offered('again', mark)
+  assert.match(bench.notices[1] ?? '', /was removed or moved away/)
+})
+
+test('what is named as the apps folder and is none is a mistake to start with', async () => {
+  const opening = openBench({
+    before: async (appsDir) => {
+      await rm(appsDir, { recursive: true })
+      await writeFile(appsDir, '#!/bin/sh\n')
+    },
+  })
+  await assert.rejects(opening, {
+    name: 'StartError',
+    exitCode: 2,
+    message: /apps is a file; apps must be a folder\. /,
+  })
 })
 
 test('sixty apps dropped at once are all offered, quickly', async (t) => {
