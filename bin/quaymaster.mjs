@@ -8,6 +8,9 @@ import { fileURLToPath, pathToFileURL } from 'url'
 const floor = 24
 const root = dirname(dirname(realpathSync(fileURLToPath(import.meta.url))))
 
+// With both set Node obeys FORCE_COLOR and warns on stderr as soon as a module of its own looks; for us NO_COLOR wins.
+if (process.env.NO_COLOR) delete process.env.FORCE_COLOR
+
 if (process.platform === 'win32') {
   refuse('Quaymaster supervises processes as Unix does and does not run on Windows itself. Run it inside of WSL 2.')
 } else if (majorOf(process.versions.node) >= floor) {

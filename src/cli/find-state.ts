@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Config } from '../config/complete.ts'
 import type { GlobalOptions } from './global-options.ts'
+import { refuseExit } from './refuse-exit.ts'
 
 /** The state folder that a command is about: as given, as configured, or `.quaymaster` in this folder. */
 export async function findState({ state, config }: GlobalOptions): Promise<string> {
@@ -14,6 +15,7 @@ export async function findConfig(file: string | undefined): Promise<Config | nul
   // Loading a configuration loads all that it is checked with; without one there is nothing to ask.
   if (file === undefined && !configNames.some((name) => existsSync(name))) return null
   const { loadConfig } = await import('../config/load.ts')
+  using _ = refuseExit()
   const loaded = await loadConfig({ cwd: process.cwd(), ...(file === undefined ? {} : { file }) })
   if (loaded.ok) return loaded.config
   // A mistake that was just made in the file must not keep anybody from asking the gateway that still runs.

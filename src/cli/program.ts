@@ -41,7 +41,7 @@ function createProgram(done: (code: number) => void): Command {
     .option('--host <host>', 'address to listen on (default: localhost)')
     .option('--port <number>', 'port to listen on, 0 for a free one (default: 8080)', port)
     .option('--admin-port <number>', 'port of the admin listener, 0 for a free one (default: 8081)', port)
-    .option('--workers <number>', 'threads that move traffic (default: 1)', count(1, 256))
+    .option('--workers <number>', 'threads that move traffic, auto for one a core (default: 1)', workers)
     .option('--json', 'one JSON object a line on stdout, also on a terminal', false)
     .addHelpText(
       'after',
@@ -110,6 +110,9 @@ function createProgram(done: (code: number) => void): Command {
       const { runToken } = await import('./token.ts')
       done(await runToken(command.optsWithGlobals()))
     })
+  for (const command of program.commands) {
+    command.showHelpAfterError(`(quaymaster ${command.name()} --help shows what there is)`)
+  }
   return program
 }
 
@@ -142,6 +145,10 @@ function examples(...lines: readonly (readonly [command: string, meaning?: strin
 
 function port(text: string): number {
   return count(0, 65_535)(text)
+}
+
+function workers(text: string): number | 'auto' {
+  return text === 'auto' ? text : count(1, 256)(text)
 }
 
 function count(least: number, most: number): (text: string) => number {

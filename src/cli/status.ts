@@ -43,7 +43,7 @@ export function statusText(status: StatusDocument, paint: Paint): string {
   const remarks = apps.flatMap((app) => remarksOf(app).map((remark) => ({ app, remark })))
   if (remarks.length > 0) lines.push('')
   for (const { app, remark } of remarks) {
-    lines.push(`${paint(colorOf(app.name), app.name.padEnd(widths[0] ?? 0))}  ${plainText(remark, false)}`)
+    lines.push(`${paint(colorOf(app.name), short(app.name).padEnd(widths[0] ?? 0))}  ${plainText(remark, false)}`)
   }
   return `${head}\n\n${lines.join('\n')}\n`
 }
@@ -55,8 +55,10 @@ function rowsOf(app: AppStatus): readonly (readonly string[])[] {
   const { name, state, falls, version, url, instances } = app
   const cells = instances.map((it) => [String(it.run), text(it.pid), text(it.port), duration(it.uptime)])
   const [first = ['-', '-', '-', '-'], ...others] = cells
+  // Nothing but its own reason is to be had at the address of an app that cannot run.
+  const where = state === 'refused' && instances.length === 0 ? '-' : url
   return [
-    [name, state, ...first, String(falls.total), version === null ? '-' : shortVersion(version), url],
+    [short(name), state, ...first, String(falls.total), version === null ? '-' : shortVersion(version), where],
     ...others.map((other, i) => ['', instances[i + 1]?.state ?? '', ...other, '', '', '']),
   ]
 }
@@ -70,6 +72,11 @@ function remarksOf({ state, reason, rejected, instances }: AppStatus): readonly 
   }
   for (const { state, note } of instances) if (state === 'ready' && note !== null) remarks.push(note)
   return remarks
+}
+
+/** A file name may have 255 characters, and would push everything else out of the window. */
+function short(name: string): string {
+  return name.length <= 32 ? name : `${name.slice(0, 31)}…`
 }
 
 function text(value: number | null): string {

@@ -3,14 +3,15 @@ import { wantsColor } from '../observe/color.ts'
 import { fail } from './fail.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { isUnderNohup, lookAtStdin } from './hangup.ts'
-import { liveUntilStopped } from './lifetime.ts'
+import { liveUntilStopped, type Lifetime } from './lifetime.ts'
+import { refuseExit } from './refuse-exit.ts'
 
 export interface UpArguments extends GlobalOptions {
   readonly apps?: string
   readonly host?: string
   readonly port?: number
   readonly adminPort?: number
-  readonly workers?: number
+  readonly workers?: number | 'auto'
   readonly json: boolean
 }
 
@@ -20,7 +21,7 @@ export async function runUp(args: UpArguments): Promise<number> {
   const parent = parentOf(process.env, heedsHangup)
   // Said to us alone: not to what the configuration runs, either.
   delete process.env['QUAYMASTER_LAUNCHER']
-  const code = await liveUntilStopped({
+  const code = await liveWithoutExit({
     start: async () => {
       const { up } = await import('../main.ts')
       return up(upOptions(args))
@@ -34,6 +35,11 @@ export async function runUp(args: UpArguments): Promise<number> {
   // Everything is over. Should something have been forgotten that keeps Node alive, it does not keep the operator waiting.
   setTimeout(() => process.exit(code), 500).unref()
   return code
+}
+
+async function liveWithoutExit(lifetime: Lifetime): Promise<number> {
+  using _ = refuseExit()
+  return await liveUntilStopped(lifetime)
 }
 
 /** The small launcher that stands before us on an older Node, else npm; who says nohup wants to outlive npm's terminal. */

@@ -129,7 +129,8 @@ function checkPorts(raw: unknown): Finding[] {
   if (main !== admin || main === 0 || typeof main !== 'number') return []
   const key = at(raw, 'admin', 'port') === undefined ? 'listen' : 'admin'
   const other = key === 'listen' ? 'admin' : 'listen'
-  return [finding([key, 'port'], `is the port of ${other} too; they are two listeners`, { received: show(main) })]
+  const reason = `is the port of ${other} too; they are two listeners: change it or ${other}.port, or take 0 for a free port`
+  return [finding([key, 'port'], reason, { received: show(main) })]
 }
 
 function objectAt(value: unknown, key: string): object {

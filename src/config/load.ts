@@ -69,6 +69,7 @@ async function read(file: string, deadline: number): Promise<Source> {
     return { ok: false, problem: fileProblem(file, null, message), files }
   }
   const extension = extname(file)
+  if (!existsSync(file)) return failed('does not exist')
   if (!/^\.(?:[mc]?[jt]s|json)$/.test(extension)) {
     return failed(`cannot be a configuration: its name must end with .ts, .mts, .js, .mjs or .json`)
   }
@@ -76,10 +77,7 @@ async function read(file: string, deadline: number): Promise<Source> {
   try {
     text = await readFile(file, 'utf8')
   } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
-    return failed(
-      isMissing ? 'does not exist' : `cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-    )
+    return failed(`cannot be read: ${error instanceof Error ? error.message : String(error)}`)
   }
   const evaluated = extension === '.json' ? readJson(text, file) : await importFresh(file, deadline)
   if (!evaluated.ok) {

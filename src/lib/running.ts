@@ -10,7 +10,7 @@ export interface UpOptions {
   readonly port?: number
   readonly adminPort?: number
   readonly stateDir?: string
-  readonly workers?: number
+  readonly workers?: number | 'auto'
   /** One JSON object a line on stdout, also on a terminal. */
   readonly json: boolean
   /** Whether stdout gets colours. */

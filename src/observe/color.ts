@@ -13,13 +13,13 @@ export interface ColorFacts {
 }
 
 /**
- * The strongest word first: the flag, FORCE_COLOR, NO_COLOR (https://no-color.org: any value but the empty one),
- * TERM=dumb, and then whether it is a terminal at all. FORCE_COLOR over NO_COLOR is what Node itself does.
+ * The strongest word first: the flag, NO_COLOR (https://no-color.org: any value but the empty one), FORCE_COLOR,
+ * TERM=dumb, and then whether it is a terminal at all.
  */
 export function wantsColor({ env, isTTY, wanted }: ColorFacts): boolean {
   if (!wanted) return false
-  if (env['FORCE_COLOR'] !== undefined) return env['FORCE_COLOR'] !== '0' && env['FORCE_COLOR'] !== 'false'
   if (env['NO_COLOR']) return false
+  if (env['FORCE_COLOR'] !== undefined) return env['FORCE_COLOR'] !== '0' && env['FORCE_COLOR'] !== 'false'
   return isTTY && env['TERM'] !== 'dumb'
 }
 

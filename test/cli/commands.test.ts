@@ -38,13 +38,22 @@ test('status is a table with what there is to explain below it', async (t) => {
 NAME   STATE    RUN  PID  PORT   UPTIME  FALLS  VERSION   URL
 hello  ready    1    77   40001  1m 5s   0      01234567  http://localhost:8080/hello/
        ready    1    77   40001  1m 5s
-clock  refused  -    -    -      -       0      -         http://localhost:8080/clock/
+clock  refused  -    -    -      -       0      -         -
 api    ready    1    77   40001  1m 5s   0      01234567  http://localhost:8080/api/
 
 clock  needs python3
 api    Version bbbbbbbb was rejected and the one before it serves on: exit 1
 `,
   )
+})
+
+test('a very long name is cut in the table, and whole in the document', async (t) => {
+  const { folder, control } = await setUp(t)
+  const name = `${'x'.repeat(200)}.sh`
+  control.apps = [appStatus(name, { state: 'refused', reason: 'no name', instances: [], version: null })]
+  const { stdout } = await folder.cli('status')
+  assert.match(stdout, /^x{31}… {2}refused .*\n\nx{31}… {2}no name$/m)
+  assert.ok((await folder.cli('status', '--json')).stdout.includes(name))
 })
 
 test('status --json is the document of the API', async (t) => {
@@ -187,6 +196,7 @@ test('the state folder is found by the configuration, and a mistake in that does
 
 test('colours are for terminals, or for those who ask for them', async (t) => {
   const { folder } = await setUp(t)
+  let stderr = ''
   const status = async (env: NodeJS.ProcessEnv, ...args: string[]): Promise<boolean> => {
     const child = spawn(process.execPath, [bin, 'status', ...args], {
       cwd: folder.dir,
@@ -194,12 +204,15 @@ test('colours are for terminals, or for those who ask for them', async (t) => {
     })
     let text = ''
     child.stdout.on('data', (piece) => (text += String(piece)))
+    child.stderr.on('data', (piece) => (stderr += String(piece)))
     await once(child, 'close')
     return text.includes('\u001b[')
   }
   assert.equal(await status({}), false)
   assert.equal(await status({ FORCE_COLOR: '1' }), true)
   assert.equal(await status({ FORCE_COLOR: '1' }, '--no-color'), false)
+  assert.equal(await status({ FORCE_COLOR: '1', NO_COLOR: '1' }), false)
+  assert.equal(stderr, '', 'Node warned')
 })
 
 interface SetUp {

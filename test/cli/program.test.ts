@@ -36,7 +36,12 @@ test('a mistake in the command line ends with 2, says what is wrong, and starts 
     [['up', '--port', '65536'], /whole number from 0 to 65535/],
     [['up', '--admin-port', '-1'], /whole number from 0 to 65535/],
     [['up', '--workers', '0'], /whole number from 1 to 256/],
-    [['up', '--prot', '1'], /unknown option '--prot'\n\(Did you mean --port\?\)/],
+    [
+      ['up', '--prot', '1'],
+      /unknown option '--prot'\n\(Did you mean --port\?\)\n\(quaymaster up --help shows what there is\)/,
+    ],
+    [['up', '--workers', 'auto', '--admin-port', '8080'], /^--admin-port is the port of listen too; .* or take 0/],
+    [['up', '--config', '/nope'], /^\/nope {2}It does not exist\.$/m],
     [['up', 'surplus'], /too many arguments/],
     [['restart'], /missing required argument 'app'/],
     [['logs', '-n', 'x'], /whole number/],
@@ -47,6 +52,21 @@ test('a mistake in the command line ends with 2, says what is wrong, and starts 
     assert.match(stderr, expected)
   }
   assert.deepEqual(await fs.readdir(folder.dir), ['apps'])
+})
+
+test('a configuration that ends the process is a mistake in it, not the end of everything', async () => {
+  await using folder = await createFolder({ config: '\nprocess.exit(0)' })
+  for (const args of [
+    ['up', '--port', '0', '--admin-port', '0'],
+    ['token', '--config', 'gateway.config.ts'],
+  ]) {
+    const { code, stdout, stderr } = await folder.cli(...args)
+    assert.deepEqual([code, stdout], [2, ''])
+    assert.match(
+      stderr,
+      /^gateway\.config\.ts:2 {2}It throws an error: process\.exit\(0\) was called, .*remove the call\.\n$/,
+    )
+  }
 })
 
 const commands = ['up', 'status', 'logs', 'start', 'stop', 'restart', 'down', 'token']

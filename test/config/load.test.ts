@@ -82,6 +82,7 @@ describe('finding the configuration', () => {
 
   it('takes a named file, whose folder is then what paths are relative to', async () => {
     await mkdir(join(cwd, 'conf'))
+    await write('conf/my.yaml', 'a: 1')
     await write('conf/my.json', '{ "appsDir": "services", "apps": { "a": { "cwd": "w", "command": "./bin/a x" } } }')
     const { config } = await configOf({ file: 'conf/my.json' })
     assert.equal(config.appsDir, join(cwd, 'conf/services'))
@@ -89,6 +90,7 @@ describe('finding the configuration', () => {
     assert.deepEqual(config.apps['a']?.command, [join(cwd, 'conf/bin/a'), 'x'])
     for (const [file, message] of [
       ['no.ts', 'It does not exist'],
+      ['no.such', 'It does not exist'],
       ['conf/my.yaml', 'its name must end with'],
     ] as const) {
       const loaded = await load({ file })
@@ -192,7 +194,7 @@ export default defineConfig({
 }`)
     const shown = problems.map(({ line, path, message }) => `${line} ${path} ${message}`)
     assert.deepEqual(shown, [
-      '2 listen.port is the port of admin too; they are two listeners',
+      '2 listen.port is the port of admin too; they are two listeners: change it or admin.port, or take 0 for a free port',
       '5 auth.tokens[1].name is the name of another token too',
       '5 auth.tokens[1].sha256 is the digest of another token too, so whose it is cannot be told',
       '5 auth.tokens[1].apps[0] is not a possible name of an app',

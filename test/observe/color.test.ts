@@ -13,8 +13,9 @@ test('NO_COLOR counts unless it is empty', () => {
   assert.equal(wantsColor({ env: { NO_COLOR: '' }, isTTY: true, wanted: true }), true)
 })
 
-test('FORCE_COLOR is stronger than a pipe and than NO_COLOR, the flag is stronger than all', () => {
-  assert.equal(wantsColor({ env: { FORCE_COLOR: '1', NO_COLOR: '1' }, isTTY: false, wanted: true }), true)
+test('FORCE_COLOR is stronger than a pipe, NO_COLOR than that, the flag is stronger than all', () => {
+  assert.equal(wantsColor({ env: { FORCE_COLOR: '1', NO_COLOR: '1' }, isTTY: true, wanted: true }), false)
+  assert.equal(wantsColor({ env: { FORCE_COLOR: '1', NO_COLOR: '' }, isTTY: false, wanted: true }), true)
   assert.equal(wantsColor({ env: { FORCE_COLOR: '0' }, isTTY: true, wanted: true }), false)
   assert.equal(wantsColor({ env: { FORCE_COLOR: '1' }, isTTY: true, wanted: false }), false)
 })
