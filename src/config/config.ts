@@ -25,12 +25,14 @@ export interface UserConfig {
   /** The watched folder. Default `'./apps'`. A change takes effect at the next start. */
   appsDir?: string | undefined
   /**
-   * Where the token, the control socket, versions and logs live (files 0600, folders 0700). Default `'./.quaymaster'`.
+   * Where the token, the control socket and versions live (files 0600, folders 0700). Default `'./.quaymaster'`. Not to be
+   * deleted while the gateway runs. Logs are not in it: they are kept in memory, the newest 1000 lines of each app.
    * A change takes effect at the next start.
    */
   stateDir?: string | undefined
   /**
-   * Threads that move traffic. Default `1`, which is enough for most; `'auto'` takes one per core.
+   * Threads that move traffic. Default `1`, which is enough for most; `'auto'` takes one per core. In this version it is
+   * always one, whatever is written here.
    * A change takes effect at the next start.
    */
   workers?: number | 'auto' | undefined

@@ -25,8 +25,10 @@ test("the README's tour does what it says when it is pasted, block after block",
 
   assert.match(entry, /^HTTP\/1\.1 401 [\s\S]*problem\+json[\s\S]*QUAYMASTER_RUN/)
   assert.match(compiled, /hello/i, stderr)
-  assert.match(crash, /QUAYMASTER_RUN\W+\d/)
-  assert.notEqual(pidIn(crash), pidIn(entry))
+  const [before, after] = [...crash.matchAll(/^fortune +(\w+) +(\d+) +(\d+) +\d+ +\S.*? +(\d+) +[0-9a-f]{8} /gm)]
+  assert.deepEqual([before?.[1], before?.[4], after?.[1], after?.[4]], ['ready', '0', 'ready', '1'], crash)
+  assert.ok(Number(after?.[2]) > Number(before?.[2]) && after?.[3] !== before?.[3], crash)
+  assert.match(crash, /\n\n(?!Quaymaster)[\s\S]+\nQuaymaster/, 'the request that waited was answered')
   assert.ok(bad.startsWith(compiled.trim().slice(0, 20)), `the C program serves on: ${bad}`)
   assert.match(bad, /no config found/)
   assert.ok(good.length > 0 && !good.includes('problem'), good)
@@ -47,8 +49,4 @@ async function tour(): Promise<string[]> {
   const blocks = [...section.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(([, block = '']) => block)
   assert.ok(blocks.length >= 5, 'the tour was not found in the README')
   return blocks
-}
-
-function pidIn(text: string): string | undefined {
-  return /^\s*pid\s+(\d+)/m.exec(text)?.[1]
 }
