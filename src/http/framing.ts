@@ -58,7 +58,8 @@ export function parseDecimal(bytes: Uint8Array, start: number, end: number): num
   let value = 0
   for (let at = start; at < end; at++) {
     if (((CLASS[bytes[at] as number] as number) & DIGIT) === 0) return -1
-    value = value * 10 + (bytes[at] as number) - 0x30
+    // The digit first: a sum with the byte itself would be rounded near 2^53.
+    value = value * 10 + ((bytes[at] as number) - 0x30)
     if (value > Number.MAX_SAFE_INTEGER) return -1
   }
   return value

@@ -16,7 +16,7 @@ export const RESPONSE_OMITS: number = HOP | FRAMING | ALIAS
 export interface RequestOut {
   /** Origin-form, ASCII. */
   target: string
-  /** For the Host field; empty leaves it out (HTTP/1.0 without Host). */
+  /** For the Host field. Never empty: a request that came without one (HTTP/1.0) goes on as 1.1, which must have it. */
   authority: string
   framing: Framing
   /** Bits of `names.ts`: fields with one of them are left out. */
@@ -55,11 +55,9 @@ export function writeRequest(out: Uint8Array, at: number, head: Head, how: Reque
   out[to++] = SP
   to = put(out, to, how.target)
   to = put(out, to, ' HTTP/1.1\r\n')
-  if (how.authority !== '') {
-    to = put(out, to, 'Host: ')
-    to = put(out, to, how.authority)
-    to = endLine(out, to)
-  }
+  to = put(out, to, 'Host: ')
+  to = put(out, to, how.authority)
+  to = endLine(out, to)
   to = writeFields(out, to, head, how.omits, how.edits)
   to = put(out, to, how.added)
   to = writeFraming(out, to, how.framing)

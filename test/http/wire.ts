@@ -154,11 +154,11 @@ class WireEnd {
   #acceptHead(): Refusal | null {
     const head = this.#head
     const isRequest = this.#side === 'request'
-    const refused = (isRequest ? checkTarget(head, 'http') : null) ?? checkSingletons(head)
+    const refused = isRequest ? (checkTarget(head, 'http') ?? checkSingletons(head)) : null
     if (refused !== null) return refused
     const options = readConnection(head)
     if (options === -1) return refuse(this.#side, 'bad-connection-field')
-    const expectation = readExpectation(head)
+    const expectation = isRequest ? readExpectation(head) : 'none'
     if (typeof expectation === 'object') return expectation
     const framing = isRequest ? requestFraming(head) : responseFraming(head, this.#method)
     if (framing.kind === 'refusal') return framing
@@ -201,7 +201,7 @@ export function fieldsOf(head: Head): string[] {
 function rebuildRequest(head: Head, framing: Framing): string {
   const how = {
     target: pathOf(head),
-    authority: head.text(head.authorityStart, head.authorityEnd),
+    authority: head.text(head.authorityStart, head.authorityEnd) || 'fallback',
     framing,
     omits: REQUEST_OMITS,
     added: '',
