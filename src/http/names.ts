@@ -52,6 +52,7 @@ const KNOWN = {
   'x-rewrite-url': 'forwarding',
   // httpoxy: a CGI-like app sees this one as HTTP_PROXY and sends its own requests there (CVE-2016-5385).
   proxy: 'forwarding',
+  'remote-addr': 'forwarding',
   'remote-user': 'identity',
   'x-remote-user': 'identity',
   'x-user': 'identity',

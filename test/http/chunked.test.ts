@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { ChunkedReader, LAST_CHUNK, writeChunkSize } from '../../src/http/chunked.ts'
 import { endOf, readWire, rebuildLastChunk, type Reading } from './wire.ts'
 
@@ -25,6 +25,7 @@ test('rule 40: chunk data that is not followed by CR LF is refused', () => {
     '5\r\nhello\n0\r\n\r\n',
     '5\r\nhello\rX0\r\n\r\n',
     '5\r\nhello0\r\n\r\n',
+    '5\r\nhelloX\n0\r\n\r\n',
   ]) {
     const reading = send(body)
     assert.equal(endOf(reading), 'bad-chunk-end', JSON.stringify(body))
@@ -65,6 +66,7 @@ test('rule 42: tricks in the line of a chunk size are refused', () => {
 
 test('rule 43: legal forms of a chunk are accepted', () => {
   assert.equal(send('0005\r\nhello\r\n000\r\n\r\n').messages[0]?.body, 'hello')
+  assert.equal(send('0000000000000005\r\nhello\r\n000\r\n\r\n').messages[0]?.body, 'hello')
   assert.equal(send('a\r\n0123456789\r\nB\r\n0123456789a\r\n0\r\n\r\n').messages[0]?.body, '01234567890123456789a')
   assert.deepEqual(send('0\r\nX-A: b\r\nX-C: d\r\n\r\n').messages[0]?.trailers, ['X-A: b', 'X-C: d'])
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { METHODS } from 'node:http'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { reframe, type Framing } from '../../src/http/framing.ts'
 import { nodeClientReads, nodeServerReads } from './node-parser.ts'
 import { requestStreams, responseStreams } from './streams.ts'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 
 /**
  * Streams of messages: most parts are well-formed, so that a stream gets far; a few are what smuggling is made of, and
