@@ -69,6 +69,8 @@ test('rule 30: an obfuscated Transfer-Encoding is refused', () => {
   }
   assert.equal(endOf(post('Transfer-Encoding: gzip, chunked')), 'coding-unknown')
   assert.equal(statusOf(post('Transfer-Encoding: gzip, chunked')), 501)
+  assert.equal(endOf(post('Transfer-Encoding: gzip,chunked')), 'coding-unknown')
+  assert.equal(endOf(post('Transfer-Encoding: g zip, chunked')), 'coding-invalid')
 })
 
 test('rule 31: a Transfer-Encoding that only resembles a list is refused', () => {
