@@ -140,11 +140,16 @@ test('rule 22: too large a field, too many of them and too large a head are 431'
   assert.equal(withFields(filler(head - fixed - 24_000 + 1).join('\r\n')), 'head-too-large')
   const reading = readWire(`${LINE}${'A: b\r\n'.repeat(3000)}`)
   assert.ok(typeof reading.end === 'object' && reading.end.status === 431)
+  assert.match(reading.end.detail, /more than 128/)
+  const large = readWire(`${LINE}X: ${'a'.repeat(field)}`).end
+  assert.ok(typeof large === 'object')
+  assert.match(large.detail, /field is longer than 16384/)
 })
 
 test('rule 25: a few empty lines before the request line are ignored, many are refused', () => {
   assert.equal(endOf(readWire(`\r\n\r\n${LINE}Host: h\r\n\r\n`)), 'between')
   assert.equal(readWire(`\r\n${LINE}Host: h\r\n\r\n\r\n${LINE}Host: h\r\n\r\n`).messages.length, 2)
+  assert.equal(endOf(readWire(`${'\r\n'.repeat(4)}${LINE}Host: h\r\n\r\n`)), 'between')
   assert.equal(endOf(readWire('\r\n'.repeat(5))), 'too-many-empty-lines')
   assert.equal(endOf(readWire(`\rX${LINE}`)), 'bare-cr')
 })
@@ -176,6 +181,8 @@ test('rule 77: junk, a status that is no three digits and half a head are no res
     'HTTP/1.1 99 X\r\n\r\n',
     'HTTP/1.1 1000 X\r\n\r\n',
     'HTTP/1.1 099 X\r\n\r\n',
+    'HTTP/1.1 2x0 X\r\n\r\n',
+    'HTTP/1.1 2:0 X\r\n\r\n',
     'HTTP/1.1  200\r\n\r\n',
   ]) {
     assert.match(response(junk), /bad-version|bad-start-line/, junk)
@@ -193,6 +200,7 @@ test('rule 78: a missing reason phrase is accepted, a control byte in it is not'
     assert.equal(response(`${line}\r\n\r\n`), 'between', line)
   }
   assert.equal(readWire('HTTP/1.1 204\r\n\r\n', { side: 'response' }).messages[0]?.rebuilt, 'HTTP/1.1 204 \r\n\r\n')
+  assert.equal(response('HTTP/1.1 100 Continue\r\n\r\n'), 'between')
   assert.equal(response('HTTP/1.1 204 a\x01b\r\n\r\n'), 'bad-start-line')
   assert.equal(response('HTTP/1.1 204 a\0b\r\n\r\n'), 'bad-start-line')
   assert.equal(response('HTTP/1.1 204 a\rb\r\n\r\n'), 'bare-cr')

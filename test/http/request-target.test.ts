@@ -34,6 +34,9 @@ test('rule 10: a Host that is no authority is refused', () => {
     '[::1',
     '[::1]x',
     '[1]',
+    '[::x',
+    '[',
+    '[::1]80',
     '[g::]',
     'h?',
     'h#',
@@ -107,7 +110,7 @@ test('rule 15: CONNECT is refused in every form', () => {
 })
 
 test('rule 16: a target without a leading slash is refused', () => {
-  for (const target of ['api/app1/x', 'h:80', 'http:/h', 'http:h', '?q', ':', '%2f', 'http:/']) {
+  for (const target of ['api/app1/x', 'h:80', 'http:/h', 'http:h', 'http:x/h', '?q', ':', '%2f', 'http:/']) {
     assert.equal(endOf(ask(`GET ${target} HTTP/1.1`, 'Host: h')), 'bad-target-form', target)
   }
 })

@@ -52,7 +52,7 @@ test('every limit is met at the same byte, wherever the stream is cut', () => {
   const cases: [string, 'request' | 'response', string][] = [
     [`${start}X: ${'a'.repeat(LIMITS.field - 3)}\r\n\r\n`, 'request', 'between'],
     [`${start}X: ${'a'.repeat(LIMITS.field - 2)}\r\n\r\n`, 'request', 'field-too-large'],
-    [`${start}${'X'.repeat(LIMITS.field + 1)}`, 'request', 'field-too-large'],
+    [`${start}${'X'.repeat(LIMITS.field + 2)}`, 'request', 'field-too-large'],
     [`${start}X:${' '.repeat(LIMITS.field)}\r\n\r\n`, 'request', 'field-too-large'],
     [`GET /${'a'.repeat(LIMITS.target - 1)} HTTP/1.1\r\nHost: h\r\n\r\n`, 'request', 'between'],
     [`GET /${'a'.repeat(LIMITS.target)} HTTP/1.1\r\nHost: h\r\n\r\n`, 'request', 'target-too-long'],
@@ -60,7 +60,7 @@ test('every limit is met at the same byte, wherever the stream is cut', () => {
     [`HTTP/1.1 204 ${'a'.repeat(LIMITS.field + 1)}\r\n\r\n`, 'response', 'field-too-large'],
     [`${start}${'X: y\r\n'.repeat(4)}\r\n`, 'request', 'between'],
     [`${start}${'X: y\r\n'.repeat(5)}\r\n`, 'request', 'too-many-fields'],
-    [`${start}${`X: ${'a'.repeat(50)}\r\n`.repeat(3)}\r\n`, 'request', 'head-too-large'],
+    [`${start}${`X: ${'a'.repeat(50)}\r\n`.repeat(4)}\r\n`, 'request', 'head-too-large'],
   ]
   for (const [stream, side, expected] of cases) {
     for (let cut = 0; cut <= stream.length; cut++) {
