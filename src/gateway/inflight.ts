@@ -1,5 +1,4 @@
 import type { Clock } from '../lib/clock.ts'
-import type { ErrorCode } from '../lib/errors.ts'
 
 export interface InFlight {
   readonly app: string
@@ -11,26 +10,24 @@ export interface InFlight {
   readonly age: number
 }
 
-interface Entry {
+/** An exchange while it is in flight. */
+export interface Flight {
   readonly app: string
   readonly run: number | null
   readonly method: string
   readonly target: string
+  /** On the gateway's clock. */
   readonly since: number
-  readonly end: AbortController
-}
-
-export interface Ticket extends Disposable {
-  /** Aborted with `cut` when the exchange has to end. */
-  readonly signal: AbortSignal
+  /** It has to end, now. */
+  cut(): void
 }
 
 /** Every exchange under its run, from before it is sent until its last byte. Knows when a draining run is empty. */
 export class Inflight {
   readonly #clock: Clock
   readonly #drained: (run: number) => void
-  readonly #entries = new Set<Entry>()
-  readonly #byRun = new Map<number, Set<Entry>>()
+  readonly #flights = new Set<Flight>()
+  readonly #byRun = new Map<number, Set<Flight>>()
   /** Draining runs that were not reported yet. */
   readonly #draining = new Set<number>()
   #reported = new Set<number>()
@@ -40,22 +37,24 @@ export class Inflight {
     this.#drained = drained
   }
 
-  enter(about: { app: string; run: number | null; method: string; target: string }): Ticket {
-    const entry = { ...about, since: this.#clock.now(), end: new AbortController() }
-    const { run } = about
-    this.#entries.add(entry)
-    if (run !== null) this.#byRun.set(run, (this.#byRun.get(run) ?? new Set()).add(entry))
-    return {
-      signal: entry.end.signal,
-      [Symbol.dispose]: () => {
-        if (!this.#entries.delete(entry) || run === null) return
-        const others = this.#byRun.get(run)
-        others?.delete(entry)
-        if (others?.size !== 0) return
-        this.#byRun.delete(run)
-        this.#reportEmpty(run)
-      },
-    }
+  enter(flight: Flight): void {
+    const { run } = flight
+    this.#flights.add(flight)
+    if (run === null) return
+    const others = this.#byRun.get(run)
+    if (others) others.add(flight)
+    else this.#byRun.set(run, new Set([flight]))
+  }
+
+  /** Twice is harmless. */
+  leave(flight: Flight): void {
+    const { run } = flight
+    if (!this.#flights.delete(flight) || run === null) return
+    const others = this.#byRun.get(run)
+    others?.delete(flight)
+    if (others?.size !== 0) return
+    // An empty set of a run that serves is kept for its next request.
+    if (this.#draining.has(run)) this.#reportEmpty(run)
   }
 
   count(run: number): number {
@@ -64,11 +63,12 @@ export class Inflight {
 
   /** All runs with something in flight. */
   runs(): readonly number[] {
-    return [...this.#byRun.keys()]
+    return [...this.#byRun].filter(([, flights]) => flights.size > 0).map(([run]) => run)
   }
 
   /** Says which runs are draining now. Each is reported once: when nothing is in flight on it any more. */
   drain(runs: readonly number[]): void {
+    for (const [run, flights] of this.#byRun) if (flights.size === 0) this.#byRun.delete(run)
     const now = new Set(runs)
     this.#reported = this.#reported.intersection(now)
     this.#draining.clear()
@@ -77,21 +77,22 @@ export class Inflight {
   }
 
   cut(run: number): void {
-    for (const entry of this.#byRun.get(run) ?? []) entry.end.abort('cut' satisfies ErrorCode)
+    for (const flight of [...(this.#byRun.get(run) ?? [])]) flight.cut()
   }
 
   cutAll(): void {
-    for (const entry of this.#entries) entry.end.abort('cut' satisfies ErrorCode)
+    for (const flight of [...this.#flights]) flight.cut()
   }
 
   list(): readonly InFlight[] {
     const now = this.#clock.now()
-    return [...this.#entries].map(({ app, run, method, target, since }) => {
+    return [...this.#flights].map(({ app, run, method, target, since }) => {
       return { app, run, method, target, age: now - since }
     })
   }
 
   #reportEmpty(run: number): void {
+    this.#byRun.delete(run)
     if (!this.#draining.delete(run)) return
     this.#reported.add(run)
     this.#drained(run)

@@ -115,9 +115,8 @@ const UPGRADE = nameNumber('upgrade')
 const TE = nameNumber('te')
 const EXPECT = nameNumber('expect')
 const MAX_FORWARDS = nameNumber('max-forwards')
-const SINGLETONS = (
-  ['authorization', 'x-api-token', 'content-type', 'content-range', 'expect', 'max-forwards'] as const
-).map(nameNumber)
+/** Not Authorization and X-API-Token: `identify` refuses them where they decide, and a public app gets them as sent. */
+const SINGLETONS = (['content-type', 'content-range', 'expect', 'max-forwards'] as const).map(nameNumber)
 /** Each may cost a walk over all fields. */
 const MAX_OPTIONS = 64
 const PROTOCOL = /^[!#$%&'*+.^_`|~0-9a-z-]+(?:\/[!#$%&'*+.^_`|~0-9a-z-]+)?$/

@@ -123,7 +123,7 @@ test('rule 58: Proxy does not reach the app', () => {
 })
 
 test('rule 59: two fields where one is allowed are refused, never silently the first', () => {
-  for (const name of ['Authorization', 'Content-Type', 'X-API-Token', 'Expect', 'Max-Forwards']) {
+  for (const name of ['Content-Type', 'Content-Range', 'Expect', 'Max-Forwards']) {
     const reading = read([`${name}: a`, 'X: y', `${name.toLowerCase()}: b`])
     assert.equal(endOf(reading), 'field-repeated')
     assert.ok(typeof reading.end === 'object')

@@ -1,0 +1,269 @@
+import { acceptedProtocol, persists } from '../http/fields.ts'
+import { type Framing, reframe } from '../http/framing.ts'
+import type { Head } from '../http/head.ts'
+import type { Refusal } from '../http/refusal.ts'
+import type { ErrorCode } from '../lib/errors.ts'
+import type { Upstream } from '../model/route.ts'
+import type { TimeoutSettings } from '../model/settings.ts'
+import type { BodySink } from './connection.ts'
+import { interimOut, responseOut, type Return, switchOut } from './incoming.ts'
+import type { Link, LinkUser } from './link.ts'
+import { type Passage, requestOut } from './outgoing.ts'
+import type { Pool } from './pool.ts'
+import type { Failure } from './relay.ts'
+import { tunnel } from './tunnel.ts'
+import { refusalOf } from './verdict.ts'
+
+/** A body of declared length comes at this rate at least, looked at in windows of `bodyWindow` ms. */
+const minRate = 100
+/** A chunked one may be a stream of rare events: it is only given up when nothing at all comes for so long. */
+const bodyWindow = 30_000
+/** A client that takes no byte of its response for so long is gone. */
+const stallTime = 120_000
+
+/** The exchange a delivery is made for. */
+export interface Errand extends Passage, Return {
+  readonly now: () => number
+  /** Whether the connection may go on after this response, if nothing in the exchange forbids it. */
+  readonly mayPersist: boolean
+  readonly traffic: { in: number; out: number }
+  /** Of the final response, once its head is on its way. */
+  status: number
+  /** Over: null when the client has got its response. `persist`: the connection may serve on. */
+  ended(failure: Failure | null, persist: boolean): void
+}
+
+const joining = 0
+const sending = 1
+const awaiting = 2
+const answering = 3
+const leaving = 4
+const over = 5
+
+/** One try of a request at one instance: the request out, the response back, both as they come. */
+export class Delivery implements LinkUser, BodySink {
+  readonly upstream: Upstream
+  readonly #errand: Errand
+  readonly #pool: Pool
+  readonly #timeouts: TimeoutSettings
+  #link: Link | null = null
+  #phase = joining
+  #reused = false
+  #received = 0
+  #whole = false
+  #persist = false
+  #closeDelimited = false
+  #discards = false
+  /** Ends the tunnel that came of it. */
+  #tunnel: (() => void) | null = null
+
+  constructor(errand: Errand, upstream: Upstream, pool: Pool, timeouts: TimeoutSettings) {
+    this.#errand = errand
+    this.upstream = upstream
+    this.#pool = pool
+    this.#timeouts = timeouts
+  }
+
+  start(now: number): void {
+    this.#errand.connection.deadline = now + this.#timeouts.connect
+    if (!this.#pool.join(this, now)) this.#fail('busy', 'The app has as many connections as it may have.')
+  }
+
+  /** Ends it without a word: the client is gone, or somebody else tells. */
+  stop(): void {
+    if (this.#phase === over) return
+    this.#phase = over
+    this.#errand.connection.stopBody()
+    if (this.#link === null) this.#pool.leave(this)
+    else this.#link.destroy()
+    this.#link = null
+  }
+
+  cut(): void {
+    this.#fail('cut', 'The exchange was ended.', this.#link?.silent ?? true)
+  }
+
+  late(now: number): void {
+    const { connection, asked } = this.#errand
+    switch (this.#phase) {
+      case joining:
+        return this.#fail('connect-timeout', 'The connection was not accepted in time.')
+      case awaiting:
+        return this.#fail('response-timeout', `The app did not answer within ${this.#timeouts.response} ms.`)
+      case sending: {
+        const came = connection.received - this.#received
+        const enough = asked.framing.kind === 'chunked' ? 1 : (minRate * bodyWindow) / 1_000
+        // While the app takes no more, it is not the client who is slow.
+        if (came < enough && !connection.isPaused)
+          return this.#fail('request-timeout', `Only ${came} bytes of the body came in ${bodyWindow / 1_000} s.`)
+        return this.#watchBody(now)
+      }
+      default:
+        connection.deadline = Number.POSITIVE_INFINITY
+        connection.abort(false)
+    }
+  }
+
+  linked(link: Link): void {
+    const { connection, head } = this.#errand
+    this.#link = link
+    this.#reused = link.used > 0
+    link.begin(this, head.method)
+    link.out.request(head, requestOut(this.#errand))
+    if (connection.bodyRead) {
+      link.out.flush()
+      this.#sent()
+      return
+    }
+    this.#phase = sending
+    this.#watchBody(this.#errand.now())
+    connection.readBody(this)
+    // With body bytes at hand the head leaves together with them.
+    if (connection.ahead === 0) this.#link?.out.flush()
+  }
+
+  bodyData(bytes: Buffer, start: number, end: number): void {
+    this.#errand.traffic.in += end - start
+    this.#link?.out.data(bytes, start, end)
+  }
+
+  bodyFlush(): boolean {
+    return this.#link?.out.flush() ?? true
+  }
+
+  bodyWhole(): void {
+    // Trailers of a request are dropped: no app we run expects any, and merged they could be anything.
+    this.#link?.out.last(null)
+    this.#link?.out.flush()
+    this.#sent()
+  }
+
+  bodyBroken(refusal: Refusal): void {
+    const { code, detail } = refusalOf(refusal)
+    this.#fail(code, detail)
+  }
+
+  /** The app takes bytes again. */
+  drained(): void {
+    this.#errand.connection.resume()
+  }
+
+  /** The client takes bytes again. */
+  clientDrained(): void {
+    if (this.#phase === answering) this.#errand.connection.deadline = Number.POSITIVE_INFINITY
+    this.#link?.resume()
+  }
+
+  interim(head: Head): void {
+    const { connection, head: request } = this.#errand
+    // RFC 9110 §15.2: a 1xx MUST NOT be sent to an HTTP/1.0 client.
+    if (request.minor > 0) connection.out.response(head, interimOut())
+  }
+
+  responded(head: Head, framing: Framing): void {
+    const { connection, head: request, asked, mayPersist } = this.#errand
+    this.#phase = answering
+    connection.deadline = Number.POSITIVE_INFINITY
+    // RFC 9110 §15.3.6: a 205 has no content; what an app sends with it all the same is read and dropped.
+    this.#discards = head.status === 205
+    const back = this.#discards ? empty : reframe(framing, request.minor)
+    this.#closeDelimited = back.kind === 'close'
+    // An app that answers an upload before its end may leave the rest of it in the way of the next request.
+    this.#persist = mayPersist && connection.bodyRead && back.kind !== 'close' && persists(request, asked.options)
+    const says = this.#persist ? (request.minor === 0 ? 'keep-alive' : '') : 'close'
+    this.#errand.status = head.status
+    connection.out.response(head, responseOut(head, this.#errand, back, says))
+  }
+
+  data(bytes: Buffer, start: number, end: number): void {
+    if (this.#discards) return
+    this.#errand.traffic.out += end - start
+    this.#errand.connection.out.data(bytes, start, end)
+  }
+
+  whole(trailers: Head | null): void {
+    const { connection, asked } = this.#errand
+    this.#whole = true
+    if (!this.#discards) connection.out.last(asked.trailers ? trailers : null)
+  }
+
+  flush(): boolean {
+    const { connection, now } = this.#errand
+    const more = connection.out.flush()
+    if (!more) connection.deadline = now() + stallTime
+    if (this.#whole && !connection.bodyRead) {
+      connection.stopBody()
+      this.#link?.abandon()
+    }
+    return more
+  }
+
+  switched(head: Head): boolean {
+    const { connection, asked, traffic } = this.#errand
+    const protocol = acceptedProtocol(head, asked.upgrade)
+    const link = this.#link
+    if (protocol === '' || link === null) return false
+    this.#phase = leaving
+    this.#errand.status = 101
+    connection.out.response(head, switchOut(head, this.#errand, protocol))
+    connection.out.flush()
+    const app = link.detach()
+    this.#link = null
+    this.#tunnel = () => app.destroy()
+    void tunnel(connection.detach(), app, traffic).then(() => this.#done())
+    return true
+  }
+
+  released(): void {
+    this.#link = null
+    this.#phase = leaving
+    const { connection, now } = this.#errand
+    const { socket } = connection
+    if (socket.writableLength === 0) return this.#done()
+    // What it got so far stays in flight until it has it: an app that drains is not done before.
+    connection.deadline = now() + stallTime
+    socket.write(nothing, () => this.#done())
+  }
+
+  lost(code: ErrorCode, detail: string, silent: boolean): void {
+    this.#link = null
+    this.#fail(code, detail, silent)
+  }
+
+  #sent(): void {
+    const { connection, now } = this.#errand
+    if (this.#phase <= awaiting) {
+      this.#phase = awaiting
+      const { response } = this.#timeouts
+      connection.deadline = response === 0 ? Number.POSITIVE_INFINITY : now() + response
+    }
+    this.#link?.sent()
+  }
+
+  #watchBody(now: number): void {
+    const { connection } = this.#errand
+    this.#received = connection.received
+    connection.deadline = now + bodyWindow
+  }
+
+  #done(): void {
+    if (this.#phase === over) return
+    this.#phase = over
+    this.#errand.ended(null, this.#persist)
+  }
+
+  #fail(code: ErrorCode, detail: string, silent = true): void {
+    if (this.#phase === over) return
+    const { connection } = this.#errand
+    const phase = this.#phase
+    this.stop()
+    this.#tunnel?.()
+    connection.deadline = Number.POSITIVE_INFINITY
+    if (phase >= answering) connection.abort(this.#closeDelimited)
+    const reached = phase === joining ? 'nothing' : phase >= answering ? 'answering' : 'sent'
+    this.#errand.ended({ kind: 'failed', code, detail, reached, silent, reused: this.#reused }, false)
+  }
+}
+
+const empty: Framing = { kind: 'length', length: 0 }
+const nothing = Buffer.alloc(0)
