@@ -206,7 +206,7 @@ test('rule 39: a chunk size that is not hexadecimal digits is refused', async ()
     '"5"',
     'FFFFFFFFFFFFFFFF1',
     '10000000000000005',
-    `${'f'.repeat(17)}`,
+    'f'.repeat(17),
     '5.0',
     '5,',
     '٥',

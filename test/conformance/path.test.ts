@@ -259,7 +259,6 @@ test('rule 110: other redirects stay as they are', async () => {
     '//elsewhere/x',
     'mailto:a@b',
     'http://127.0.0.1:1/x',
-    '',
     '/api/app1/already',
     'https://h.evil/x',
   ]

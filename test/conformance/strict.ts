@@ -54,6 +54,11 @@ export function valuesIn(fields: readonly FieldPair[], name: string): string[] {
   return fields.filter(([it]) => it.toLowerCase() === name.toLowerCase()).map(([, value]) => value)
 }
 
+interface Bad {
+  readonly kind: 'bad'
+  readonly why: string
+}
+
 interface HeadRead {
   readonly kind: 'head'
   readonly start: string
@@ -74,10 +79,10 @@ function readHead(text: string, at: number): HeadRead | Step {
   }
   const [start = '', ...lines] = text.slice(at, end).split('\r\n')
   const fields = readFields(lines)
-  return Array.isArray(fields) ? { kind: 'head', start, fields, end: end + 4 } : (fields as Step)
+  return Array.isArray(fields) ? { kind: 'head', start, fields, end: end + 4 } : fields
 }
 
-function readFields(lines: readonly string[]): FieldPair[] | Step {
+function readFields(lines: readonly string[]): FieldPair[] | Bad {
   const fields: FieldPair[] = []
   for (const line of lines) {
     const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[\t ]*([\t\x20-\x7e\x80-\xff]*?)[\t ]*$/.exec(line) ?? []
@@ -126,7 +131,7 @@ function readChunks(text: string, at: number, head: HeadRead): Step {
       const end = text.indexOf('\r\n\r\n', data)
       if (end === -1) return more
       const trailers = readFields(text.slice(data, end).split('\r\n'))
-      return Array.isArray(trailers) ? whole(text, at, head, 'chunked', body, trailers, end + 4) : (trailers as Step)
+      return Array.isArray(trailers) ? whole(text, at, head, 'chunked', body, trailers, end + 4) : trailers
     }
     body += text.slice(data, data + size)
     const close = text.slice(data + size, data + size + 2)
@@ -152,7 +157,7 @@ function whole(
   return { kind: 'whole', message: { start, fields, framing, body, trailers, raw: text.slice(at, end) }, end }
 }
 
-function bad(why: string): Step {
+function bad(why: string): Bad {
   return { kind: 'bad', why }
 }
 
