@@ -55,8 +55,9 @@ const busy = 1
 const inBody = 2
 const draining = 3
 const lingering = 4
-const detached = 5
-const gone = 6
+const tunnelling = 5
+const detached = 6
+const gone = 7
 
 /**
  * One client's socket: reads one request after the other, strictly in order, and serves one at a time. Bytes that come
@@ -128,6 +129,15 @@ export class Connection implements Waiting {
     if (this.bodyRead) return sink.bodyWhole()
     this.#sink = sink
     this.#state = inBody
+    this.resume()
+    this.#advance()
+  }
+
+  /** From here on all bytes are the sink's, and the client's FIN is no leaving: a tunnel. */
+  readAll(sink: BodySink): void {
+    this.#dropHead()
+    this.#sink = sink
+    this.#state = tunnelling
     this.resume()
     this.#advance()
   }
@@ -204,7 +214,7 @@ export class Connection implements Waiting {
 
   #take(chunk: Buffer): void {
     if (this.#state === lingering) return this.#drop(chunk.length)
-    this.#inbox.add(chunk, this.#state === reading ? this.#head : null)
+    this.#inbox.add(chunk, chunk.length, this.#state === reading ? this.#head : null)
     this.#advance()
   }
 
@@ -215,8 +225,13 @@ export class Connection implements Waiting {
     const inbox = this.#inbox
     while (inbox.size > 0) {
       const before = this.#state
-      const more = before === reading ? this.#readHead() : before === busy ? this.#hold() : this.#readBody()
-      if (!more) break
+      if (before === tunnelling) this.#pass()
+      else if (before === reading) {
+        if (!this.#readHead()) break
+      } else if (before === busy) {
+        this.#hold()
+        break
+      } else if (!this.#readBody()) break
     }
     this.#advancing = false
     if (this.#state === reading && inbox.size === 0) inbox.clear()
@@ -244,9 +259,15 @@ export class Connection implements Waiting {
     return true
   }
 
-  #hold(): boolean {
+  #hold(): void {
     if (this.#inbox.size > maxAhead) this.#pause()
-    return false
+  }
+
+  #pass(): void {
+    const inbox = this.#inbox
+    this.#sink?.bodyData(inbox.bytes, inbox.at, inbox.end)
+    inbox.at = inbox.end
+    if (this.#sink?.bodyFlush() === false) this.#pause()
   }
 
   #readBody(): boolean {
@@ -303,6 +324,7 @@ export class Connection implements Waiting {
   }
 
   #left(): void {
+    if (this.#state === tunnelling) return this.#sink?.bodyWhole()
     const { served } = this
     this.served = null
     if (served !== null) served.left()

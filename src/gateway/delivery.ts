@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net'
+
 import { acceptedProtocol, persists } from '../http/fields.ts'
 import { type Framing, reframe } from '../http/framing.ts'
 import type { Head } from '../http/head.ts'
@@ -11,7 +13,6 @@ import type { Link, LinkUser } from './link.ts'
 import { type Passage, requestOut } from './outgoing.ts'
 import type { Pool } from './pool.ts'
 import type { Failure } from './relay.ts'
-import { tunnel } from './tunnel.ts'
 import { refusalOf } from './verdict.ts'
 
 /** A body of declared length comes at this rate at least, looked at in windows of `bodyWindow` ms. */
@@ -20,6 +21,8 @@ const minRate = 100
 const bodyWindow = 30_000
 /** A client that takes no byte of its response for so long is gone. */
 const stallTime = 120_000
+/** How long the second side of a tunnel may take to get its last bytes after the first is closed. */
+const lastBytes = 2_000
 
 /** The exchange a delivery is made for. */
 export interface Errand extends Passage, Return {
@@ -37,8 +40,9 @@ const joining = 0
 const sending = 1
 const awaiting = 2
 const answering = 3
-const leaving = 4
-const over = 5
+const tunnelling = 4
+const leaving = 5
+const over = 6
 
 /** One try of a request at one instance: the request out, the response back, both as they come. */
 export class Delivery implements LinkUser, BodySink {
@@ -54,8 +58,8 @@ export class Delivery implements LinkUser, BodySink {
   #persist = false
   #closeDelimited = false
   #discards = false
-  /** Ends the tunnel that came of it. */
-  #tunnel: (() => void) | null = null
+  /** Of a tunnel: how many of its two sides are closed. */
+  #closed = 0
 
   constructor(errand: Errand, upstream: Upstream, pool: Pool, timeouts: TimeoutSettings) {
     this.#errand = errand
@@ -132,6 +136,7 @@ export class Delivery implements LinkUser, BodySink {
   }
 
   bodyWhole(): void {
+    if (this.#phase === tunnelling) return void this.#link?.socket.end()
     // Trailers of a request are dropped: no app we run expects any, and merged they could be anything.
     this.#link?.out.last(null)
     this.#link?.out.flush()
@@ -190,7 +195,7 @@ export class Delivery implements LinkUser, BodySink {
   flush(): boolean {
     const { connection, now } = this.#errand
     const more = connection.out.flush()
-    if (!more) connection.deadline = now() + stallTime
+    if (!more && this.#phase === answering) connection.deadline = now() + stallTime
     if (this.#whole && !connection.bodyRead) {
       connection.stopBody()
       this.#link?.abandon()
@@ -199,19 +204,27 @@ export class Delivery implements LinkUser, BodySink {
   }
 
   switched(head: Head): boolean {
-    const { connection, asked, traffic } = this.#errand
+    const { connection, asked } = this.#errand
     const protocol = acceptedProtocol(head, asked.upgrade)
     const link = this.#link
     if (protocol === '' || link === null) return false
-    this.#phase = leaving
+    this.#phase = tunnelling
     this.#errand.status = 101
+    connection.deadline = Number.POSITIVE_INFINITY
     connection.out.response(head, switchOut(head, this.#errand, protocol))
-    connection.out.flush()
-    const app = link.detach()
-    this.#link = null
-    this.#tunnel = () => app.destroy()
-    void tunnel(connection.detach(), app, traffic).then(() => this.#done())
+    // What the client sent early was held for this moment; no idle limit from now on, TCP keep-alive finds the dead.
+    connection.readAll(this)
     return true
+  }
+
+  /** The app ended its side of the tunnel: the client hears of it and may go on. */
+  finished(): void {
+    this.#errand.connection.socket.end()
+  }
+
+  /** The client's side of the tunnel is closed. */
+  clientClosed(): void {
+    this.#sideClosed(this.#link?.socket)
   }
 
   released(): void {
@@ -227,7 +240,15 @@ export class Delivery implements LinkUser, BodySink {
 
   lost(code: ErrorCode, detail: string, silent: boolean): void {
     this.#link = null
-    this.#fail(code, detail, silent)
+    if (this.#phase === tunnelling) this.#sideClosed(this.#errand.connection.socket)
+    else this.#fail(code, detail, silent)
+  }
+
+  /** What the other side sent before is still on its way out; the rest of its time is bounded. */
+  #sideClosed(other: Socket | undefined): void {
+    if (++this.#closed === 2 || other === undefined) return this.#done()
+    other.destroySoon()
+    setTimeout(() => other.destroy(), lastBytes).unref()
   }
 
   #sent(): void {
@@ -257,7 +278,6 @@ export class Delivery implements LinkUser, BodySink {
     const { connection } = this.#errand
     const phase = this.#phase
     this.stop()
-    this.#tunnel?.()
     connection.deadline = Number.POSITIVE_INFINITY
     if (phase >= answering) connection.abort(this.#closeDelimited)
     const reached = phase === joining ? 'nothing' : phase >= answering ? 'answering' : 'sent'

@@ -47,6 +47,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
   app = ''
   run: number | null = null
   status = 0
+  slot = -1
   prefix = ''
   subject: string | null = null
   dropAuthorization = false
@@ -294,8 +295,8 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
   }
 
   left(): void {
-    // A tunnel tells itself when it is over.
-    if (this.#over || this.status === 101) return
+    if (this.#over) return
+    if (this.status === 101) return this.#delivery?.clientClosed()
     this.#delivery?.stop()
     if (this.#error?.source !== 'app')
       this.note('client-left', 'The client closed the connection before the response was complete.')

@@ -11,18 +11,25 @@ export class Inbox {
     return this.end - this.at
   }
 
-  /** `head`: the one that is being read here, which has to follow its bytes. */
-  add(chunk: Buffer, head: Head | null): void {
+  /** `head`: the one that is being read here, which has to follow its bytes. `chunk` may be lent until `own`. */
+  add(chunk: Buffer, size: number, head: Head | null): void {
     if (this.at === this.end) {
       this.bytes = chunk
       this.at = 0
-      this.end = chunk.length
+      this.end = size
       this.#growing = false
       return
     }
-    if (!this.#growing || this.end + chunk.length > this.bytes.length) this.#grow(chunk.length, head)
-    chunk.copy(this.bytes, this.end)
-    this.end += chunk.length
+    if (!this.#growing || this.end + size > this.bytes.length) this.#grow(size, head)
+    chunk.copy(this.bytes, this.end, 0, size)
+    this.end += size
+  }
+
+  /** Copies what is unread, for the bytes that were lent are somebody else's in a moment. */
+  own(head: Head | null): void {
+    if (this.#growing) return
+    if (this.at === this.end) this.clear()
+    else this.#grow(0, head)
   }
 
   /** What is left, taken out. */

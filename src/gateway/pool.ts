@@ -1,5 +1,3 @@
-import { connect } from 'node:net'
-
 import { Link, type LinkOwner, type LinkUser } from './link.ts'
 import type { Sweep, Waiting } from './sweep.ts'
 
@@ -114,15 +112,7 @@ export class Pool implements LinkOwner, Waiting, Disposable {
   }
 
   #open(user: LinkUser): void {
-    const socket = connect({
-      host: this.#host,
-      port: this.#port,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: 60_000,
-      allowHalfOpen: true,
-    })
-    const link = new Link(socket, this)
+    const link = new Link(this.#host, this.#port, this)
     link.user = user
     this.#links.add(link)
   }

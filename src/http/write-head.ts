@@ -200,6 +200,8 @@ function writeFraming(out: Uint8Array, at: number, framing: Framing): number {
 }
 
 function put(out: Uint8Array, at: number, text: string): number {
+  // A call into C++ is dearer than a few characters, and cheaper than many.
+  if (text.length > SHORT && out instanceof Buffer) return at + out.write(text, at, 'latin1')
   for (let i = 0; i < text.length; i++) out[at + i] = text.charCodeAt(i)
   return at + text.length
 }
