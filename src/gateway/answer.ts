@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 
+import { persists } from '../http/fields.ts'
 import type { Head } from '../http/head.ts'
 import {
   byteLength,
@@ -51,6 +52,16 @@ export function replyBytes(reply: Reply, id: string, connection: '' | 'close' | 
   const start = Buffer.from(`${head}\r\n`, 'latin1')
   return isHead || body === '' ? start : Buffer.concat([start, Buffer.from(body)])
 }
+
+/** Whether the connection can go on after an answer of ours, in spite of a body that nobody read. */
+export function mayServeOn(head: Head, { framing, expects, options }: Asked, bodyRead: boolean): boolean {
+  if (!persists(head, options)) return false
+  // Told to go away, a client that waits for a 100 may or may not send the body (RFC 9110 §10.1.1).
+  return bodyRead || (!expects && (framing.kind === 'chunked' || framing.length <= maxUnread))
+}
+
+/** An unread body up to this size is read and dropped; a chunked one is dropped as far as that, see `Connection`. */
+const maxUnread = 1024 * 1024
 
 function accepted(head: Head): string {
   let values = ''

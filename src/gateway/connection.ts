@@ -1,14 +1,15 @@
 import type { Socket } from 'node:net'
 
 import { BodyReader } from '../http/body.ts'
-import type { Framing } from '../http/framing.ts'
+import { CLOSE, type Framing } from '../http/framing.ts'
 import type { Head } from '../http/head.ts'
 import { parseHead } from '../http/parse-head.ts'
-import type { Refusal } from '../http/refusal.ts'
+import { plainAddress } from './address.ts'
 import { giveHead, takeRequestHead } from './heads.ts'
 import { Inbox } from './inbox.ts'
 import { Outlet } from './outlet.ts'
-import type { Sweep, Waiting } from './sweep.ts'
+import type { BodySink, Front, Served } from './served.ts'
+import type { Waiting } from './sweep.ts'
 
 /** From the first byte of a head (of the first one: from the connection) to its last; a client that drips gets 408. */
 const headTime = 15_000
@@ -19,36 +20,6 @@ const lingerTime = 2_000
 const maxLeftover = 1024 * 1024
 /** Bytes that may come ahead of their turn: pipelined requests, a body nobody reads yet, early bytes of a tunnel. */
 const maxAhead = 64 * 1024
-
-/** Whom the bytes of a request's body are for. */
-export interface BodySink {
-  bodyData(bytes: Buffer, start: number, end: number): void
-  /** All there was to read for now was told. False: read no more until `resume`. */
-  bodyFlush(): boolean
-  bodyWhole(): void
-  bodyBroken(refusal: Refusal): void
-}
-
-/** The one request a connection is busy with. */
-export interface Served {
-  /** The client has closed its side or the connection is gone. */
-  left(): void
-  /** The deadline it has set is over. */
-  late(now: number): void
-  /** The client takes bytes again. */
-  drained(): void
-}
-
-export interface Front {
-  readonly now: () => number
-  readonly sweep: Sweep
-  /** A request; to be followed by one `next`, `close`, `abort` or `detach`. Sets `served`. */
-  begin(connection: Connection, head: Head): void
-  /** No request: answers and closes. */
-  malformed(connection: Connection, refusal: Refusal): void
-  late(connection: Connection): void
-  gone(connection: Connection): void
-}
 
 const reading = 0
 const busy = 1
@@ -72,6 +43,8 @@ export class Connection implements Waiting {
   served: Served | null = null
   /** Whether the request's body was read to its end. */
   bodyRead = true
+  /** Whether no more is read for now, because nobody takes it. */
+  isPaused = false
   /** Body bytes read so far, of the request that is served. */
   received = 0
   /** What was last rewritten for this client, see `outgoing.ts`: most requests on a connection are alike. */
@@ -79,7 +52,7 @@ export class Connection implements Waiting {
   lastHost = ''
   lastKey = ''
   lastLines = ''
-  readonly #front: Front
+  readonly #front: Front<Connection>
   readonly #inbox = new Inbox()
   readonly #reader = new BodyReader()
   #head: Head | null = null
@@ -87,14 +60,13 @@ export class Connection implements Waiting {
   #state = reading
   #advancing = false
   #leftover = 0
-  #paused = false
 
-  constructor(socket: Socket, front: Front) {
+  constructor(socket: Socket, front: Front<Connection>) {
     this.socket = socket
     this.out = new Outlet(socket)
     this.address = plainAddress(socket.remoteAddress)
     this.#front = front
-    this.deadline = front.now() + headTime
+    this.deadline = front.clock.now() + headTime
     front.sweep.add(this)
     socket.on('data', (chunk: Buffer) => this.#take(chunk))
     socket.on('drain', () => this.served?.drained())
@@ -108,13 +80,9 @@ export class Connection implements Waiting {
     return this.#state === reading && this.#inbox.size === 0
   }
 
-  /** The body bytes that came with the head, or behind it so far. */
+  /** Bytes that wait to be read. */
   get ahead(): number {
     return this.#inbox.size
-  }
-
-  get isPaused(): boolean {
-    return this.#paused
   }
 
   /** How the body of the request just begun is framed. */
@@ -138,13 +106,14 @@ export class Connection implements Waiting {
     this.#dropHead()
     this.#sink = sink
     this.#state = tunnelling
+    this.#reader.begin(CLOSE, 'request')
     this.resume()
     this.#advance()
   }
 
   resume(): void {
-    if (!this.#paused) return
-    this.#paused = false
+    if (!this.isPaused) return
+    this.isPaused = false
     this.socket.resume()
   }
 
@@ -156,17 +125,14 @@ export class Connection implements Waiting {
 
   /** The response is out. The next request, if this one is read to its end or nearly so. */
   next(): void {
-    this.#dropHead()
-    this.served = null
-    this.#sink = null
-    if (this.#state >= lingering) return
+    if (this.#isOver()) return
     if (this.bodyRead) {
       this.#state = reading
-      this.deadline = this.#front.now() + (this.#inbox.size > 0 ? headTime : idleTime)
+      this.deadline = this.#front.clock.now() + (this.#inbox.size > 0 ? headTime : idleTime)
     } else {
       this.#state = draining
       this.#leftover = maxLeftover
-      this.deadline = this.#front.now() + lingerTime
+      this.deadline = this.#front.clock.now() + lingerTime
     }
     this.resume()
     this.#advance()
@@ -174,13 +140,10 @@ export class Connection implements Waiting {
 
   /** The last response is out: FIN, and what the client still sends is read for a moment, lest a reset overtake it. */
   close(): void {
-    this.#dropHead()
-    this.served = null
-    this.#sink = null
-    if (this.#state >= lingering) return
+    if (this.#isOver()) return
     this.#state = lingering
     this.#leftover = maxLeftover
-    this.deadline = this.#front.now() + lingerTime
+    this.deadline = this.#front.clock.now() + lingerTime
     this.#inbox.clear()
     this.socket.end()
     this.resume()
@@ -225,13 +188,8 @@ export class Connection implements Waiting {
     const inbox = this.#inbox
     while (inbox.size > 0) {
       const before = this.#state
-      if (before === tunnelling) this.#pass()
-      else if (before === reading) {
-        if (!this.#readHead()) break
-      } else if (before === busy) {
-        this.#hold()
-        break
-      } else if (!this.#readBody()) break
+      if (before === busy && inbox.size > maxAhead) this.#pause()
+      if (before === busy || !(before === reading ? this.#readHead() : this.#readBody())) break
     }
     this.#advancing = false
     if (this.#state === reading && inbox.size === 0) inbox.clear()
@@ -243,15 +201,13 @@ export class Connection implements Waiting {
     if (this.#head === null) {
       this.#head = takeRequestHead()
       this.#head.beginRequest(inbox.at)
-      this.deadline = this.#front.now() + headTime
+      this.deadline = this.#front.clock.now() + headTime
     }
     const head = this.#head
     const step = parseHead(head, inbox.bytes, inbox.end)
     if (step === 'more') return false
-    if (step !== 'done') {
-      this.#front.malformed(this, step)
-      return false
-    }
+    if (step !== 'done') this.#front.malformed(this, step)
+    if (step !== 'done') return false
     inbox.at = head.end
     this.#state = busy
     this.deadline = Number.POSITIVE_INFINITY
@@ -259,21 +215,10 @@ export class Connection implements Waiting {
     return true
   }
 
-  #hold(): void {
-    if (this.#inbox.size > maxAhead) this.#pause()
-  }
-
-  #pass(): void {
-    const inbox = this.#inbox
-    this.#sink?.bodyData(inbox.bytes, inbox.at, inbox.end)
-    inbox.at = inbox.end
-    if (this.#sink?.bodyFlush() === false) this.#pause()
-  }
-
   #readBody(): boolean {
     const inbox = this.#inbox
     const reader = this.#reader
-    while (this.#state === inBody || this.#state === draining) {
+    while (this.#state === inBody || this.#state === draining || this.#state === tunnelling) {
       const sink = this.#sink
       const step = reader.read(inbox.bytes, inbox.at, inbox.end)
       inbox.at = reader.at
@@ -302,13 +247,9 @@ export class Connection implements Waiting {
   #bodyEnded(sink: BodySink | null): void {
     this.bodyRead = true
     this.#sink = null
-    if (this.#state === draining) {
-      this.#state = reading
-      this.deadline = this.#front.now() + idleTime
-    } else {
-      this.#state = busy
-      sink?.bodyWhole()
-    }
+    if (this.#state === draining) this.deadline = this.#front.clock.now() + idleTime
+    this.#state = this.#state === draining ? reading : busy
+    sink?.bodyWhole()
   }
 
   #drop(size: number): void {
@@ -318,8 +259,16 @@ export class Connection implements Waiting {
     else this.socket.destroy()
   }
 
+  /** Ends the exchange; whether the connection ends with it in any case. */
+  #isOver(): boolean {
+    this.#dropHead()
+    this.served = null
+    this.#sink = null
+    return this.#state >= lingering
+  }
+
   #pause(): void {
-    this.#paused = true
+    this.isPaused = true
     this.socket.pause()
   }
 
@@ -348,9 +297,4 @@ export class Connection implements Waiting {
     if (this.#head !== null) giveHead(this.#head)
     this.#head = null
   }
-}
-
-/** `::ffff:127.0.0.1` is how a dual-stack socket spells an IPv4 address. */
-function plainAddress(address: string | undefined): string {
-  return address?.replace(/^::ffff:(?=\d+\.)/, '') ?? 'unknown'
 }

@@ -4,15 +4,16 @@ import { acceptedProtocol, persists } from '../http/fields.ts'
 import { type Framing, reframe } from '../http/framing.ts'
 import type { Head } from '../http/head.ts'
 import type { Refusal } from '../http/refusal.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 import type { Upstream } from '../model/route.ts'
 import type { TimeoutSettings } from '../model/settings.ts'
-import type { BodySink } from './connection.ts'
 import { interimOut, responseOut, type Return, switchOut } from './incoming.ts'
 import type { Link, LinkUser } from './link.ts'
 import { type Passage, requestOut } from './outgoing.ts'
 import type { Pool } from './pool.ts'
 import type { Failure } from './relay.ts'
+import type { BodySink } from './served.ts'
 import { refusalOf } from './verdict.ts'
 
 /** A body of declared length comes at this rate at least, looked at in windows of `bodyWindow` ms. */
@@ -26,7 +27,7 @@ const lastBytes = 2_000
 
 /** The exchange a delivery is made for. */
 export interface Errand extends Passage, Return {
-  readonly now: () => number
+  readonly clock: Clock
   /** Whether the connection may go on after this response, if nothing in the exchange forbids it. */
   readonly mayPersist: boolean
   readonly traffic: { in: number; out: number }
@@ -103,8 +104,7 @@ export class Delivery implements LinkUser, BodySink {
         return this.#watchBody(now)
       }
       default:
-        connection.deadline = Number.POSITIVE_INFINITY
-        connection.abort(false)
+        return this.#fail('client-left', `The client took no byte of its response for ${stallTime / 1_000} s.`)
     }
   }
 
@@ -120,7 +120,7 @@ export class Delivery implements LinkUser, BodySink {
       return
     }
     this.#phase = sending
-    this.#watchBody(this.#errand.now())
+    this.#watchBody(this.#errand.clock.now())
     connection.readBody(this)
     // With body bytes at hand the head leaves together with them.
     if (connection.ahead === 0) this.#link?.out.flush()
@@ -156,7 +156,7 @@ export class Delivery implements LinkUser, BodySink {
   /** The client takes bytes again. */
   clientDrained(): void {
     if (this.#phase === answering) this.#errand.connection.deadline = Number.POSITIVE_INFINITY
-    this.#link?.resume()
+    this.#link?.socket.resume()
   }
 
   interim(head: Head): void {
@@ -193,9 +193,9 @@ export class Delivery implements LinkUser, BodySink {
   }
 
   flush(): boolean {
-    const { connection, now } = this.#errand
+    const { connection, clock } = this.#errand
     const more = connection.out.flush()
-    if (!more && this.#phase === answering) connection.deadline = now() + stallTime
+    if (!more && this.#phase === answering) connection.deadline = clock.now() + stallTime
     if (this.#whole && !connection.bodyRead) {
       connection.stopBody()
       this.#link?.abandon()
@@ -230,11 +230,11 @@ export class Delivery implements LinkUser, BodySink {
   released(): void {
     this.#link = null
     this.#phase = leaving
-    const { connection, now } = this.#errand
+    const { connection, clock } = this.#errand
     const { socket } = connection
     if (socket.writableLength === 0) return this.#done()
     // What it got so far stays in flight until it has it: an app that drains is not done before.
-    connection.deadline = now() + stallTime
+    connection.deadline = clock.now() + stallTime
     socket.write(nothing, () => this.#done())
   }
 
@@ -252,11 +252,11 @@ export class Delivery implements LinkUser, BodySink {
   }
 
   #sent(): void {
-    const { connection, now } = this.#errand
+    const { connection, clock } = this.#errand
     if (this.#phase <= awaiting) {
       this.#phase = awaiting
       const { response } = this.#timeouts
-      connection.deadline = response === 0 ? Number.POSITIVE_INFINITY : now() + response
+      connection.deadline = response === 0 ? Number.POSITIVE_INFINITY : clock.now() + response
     }
     this.#link?.sent()
   }

@@ -12,13 +12,14 @@ import { replyBytes } from './answer.ts'
 import { Attempts } from './auth/attempts.ts'
 import { Sessions } from './auth/sessions.ts'
 import { type Auth, Credentials } from './auth/tokens.ts'
-import { Connection, type Front } from './connection.ts'
+import { Connection } from './connection.ts'
 import type { Door } from './door.ts'
 import { Exchange } from './exchange.ts'
 import { Hold } from './hold.ts'
 import { type InFlight, Inflight } from './inflight.ts'
 import { listen } from './listen.ts'
 import { createProxyEngine } from './proxy-relay.ts'
+import type { Front } from './served.ts'
 import { Sweep } from './sweep.ts'
 import { Upstreams } from './upstreams.ts'
 import { refusal, refusalOf } from './verdict.ts'
@@ -55,11 +56,11 @@ export class Gateway implements AsyncDisposable {
 
   static async listen(options: GatewayOptions): Promise<Gateway> {
     const { clock } = options
-    const sweep = new Sweep(clock.now)
+    const sweep = new Sweep(clock)
     const door = createDoor(options, sweep)
     const connections = new Set<Connection>()
-    const front: Front = {
-      now: clock.now,
+    const front: Front<Connection> = {
+      clock,
       sweep,
       begin: (connection, head) => {
         const exchange = new Exchange(door, connection, head)
@@ -184,7 +185,7 @@ function createDoor({ clock, journal, report, auth, port }: GatewayOptions, swee
     attempts: new Attempts(),
     hold: new Hold(),
     inflight: new Inflight(clock, (run) => report({ type: 'drained', run })),
-    upstreams: new Upstreams(clock.now, sweep),
+    upstreams: new Upstreams(clock, sweep),
     remotes: createProxyEngine(),
     journal,
     clock,

@@ -90,7 +90,7 @@ export class Inflight {
   }
 
   cutAll(): void {
-    for (const flight of [...this.#flights]) flight.cut()
+    for (const flight of this.#flights.slice()) flight.cut()
   }
 
   list(): readonly InFlight[] {

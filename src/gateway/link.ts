@@ -5,8 +5,10 @@ import { keepAliveSeconds, persists, readConnection } from '../http/fields.ts'
 import { type Framing, isInterim, responseFraming } from '../http/framing.ts'
 import type { Head } from '../http/head.ts'
 import { parseHead } from '../http/parse-head.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 import { giveHead, takeResponseHead } from './heads.ts'
+import { idleTimeOf } from './idle.ts'
 import { Inbox } from './inbox.ts'
 import { Outlet } from './outlet.ts'
 
@@ -17,9 +19,6 @@ const maxInterim = 64
  * 64 KiB for each read, which costs a quarter of all that a small request costs (measured).
  */
 const lent = Buffer.allocUnsafeSlow(64 * 1024)
-/** An app that says nothing of its idle limit: a Node server's is 5 s, and we must be the ones who close. */
-const defaultIdle = 4_000
-const maxIdleTime = 60_000
 
 /** The exchange that uses a link. All calls but `drained` and `lost` come out of one read of the app's bytes. */
 export interface LinkUser {
@@ -47,7 +46,7 @@ export interface LinkUser {
 
 /** Where a link comes from and goes to. */
 export interface LinkOwner {
-  readonly now: () => number
+  readonly clock: Clock
   opened(link: Link): void
   /** It may serve another. */
   freed(link: Link): void
@@ -83,7 +82,7 @@ export class Link {
   /** Whether the whole request is written. */
   #sent = false
   #persists = false
-  #idleTime = defaultIdle
+  #idleTime = 0
 
   constructor(host: string, port: number, owner: LinkOwner) {
     const socket = connect({
@@ -127,10 +126,6 @@ export class Link {
     if (this.#state === ended) this.#release()
   }
 
-  resume(): void {
-    this.socket.resume()
-  }
-
   /** Ends it without telling its user. */
   destroy(): void {
     this.user = null
@@ -150,10 +145,10 @@ export class Link {
     if (this.#state === awaiting) this.#readHead()
     if (this.#state === answering) this.#readBody()
     else if (this.#state === tunnelling) this.#pass()
-    const more = (this.user?.flush() ?? true) || this.#state < answering
+    const more = this.user?.flush() ?? true
     if (this.#state === ended && this.#sent) this.#release()
     else this.#inbox.own(this.#head)
-    return more
+    return more || (this.#state !== answering && this.#state !== tunnelling)
   }
 
   #pass(): void {
@@ -225,7 +220,7 @@ export class Link {
     this.#dropHead()
     if (this.#persists && this.#sent && this.#idleTime > 0) {
       this.#state = idle
-      this.idleUntil = this.#owner.now() + this.#idleTime
+      this.idleUntil = this.#owner.clock.now() + this.#idleTime
       this.#owner.freed(this)
     } else {
       this.socket.destroy()
@@ -254,7 +249,6 @@ export class Link {
     return false
   }
 
-  /** FIN. */
   #finished(): void {
     if (this.#state === tunnelling) return this.user?.finished()
     if (this.#state === answering && this.#reader.endsWithConnection) {
@@ -303,10 +297,4 @@ export class Link {
     if (this.#head !== null) giveHead(this.#head)
     this.#head = null
   }
-}
-
-/** Below what the app keeps idle connections for: a second less, or half of what is hardly more than one. */
-function idleTimeOf(seconds: number): number {
-  if (seconds === -1) return defaultIdle
-  return Math.min(maxIdleTime, seconds > 2 ? (seconds - 1) * 1_000 : seconds * 500)
 }

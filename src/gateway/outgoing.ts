@@ -3,6 +3,7 @@ import { randomFillSync } from 'node:crypto'
 import type { Head } from '../http/head.ts'
 import { nameNumber } from '../http/names.ts'
 import { fieldLine, REQUEST_OMITS, type RequestOut } from '../http/write-head.ts'
+import { hostOf } from '../http/request-target.ts'
 import { validTraceparent, withoutCookie } from '../http/rewrite.ts'
 import { NONE } from '../http/framing.ts'
 import type { Connection } from './connection.ts'
@@ -54,6 +55,16 @@ export function requestOut(passage: Passage): RequestOut {
   const trace = head.has(TRACEPARENT) ? keptTrace(head) : `traceparent: 00-${newTrace()}-01\r\n`
   out.added = `${fixedLines(passage)}X-Request-Id: ${id}\r\n${trace}`
   return out
+}
+
+/** The authority a request is for; the host that routes are looked up by is kept with the connection. */
+export function authorityOf(head: Head, connection: Connection): string {
+  const authority = head.text(head.authorityStart, head.authorityEnd)
+  if (authority !== connection.lastAuthority || connection.lastHost === '') {
+    connection.lastAuthority = authority
+    connection.lastHost = hostOf(head)
+  }
+  return authority
 }
 
 /** What is the same for all requests of a client to a route: made once, kept with the connection. */

@@ -2,14 +2,13 @@ import { isSameOrigin, parseAuthority } from '../http/authority.ts'
 import type { Head } from '../http/head.ts'
 import { loginPage, pageFields, type Reply } from '../http/replies.ts'
 import type { Field } from '../http/rewrite.ts'
-import type { Refusal as Unread } from '../http/refusal.ts'
 import { localTarget } from '../http/target.ts'
 import type { Refusal } from '../model/admission.ts'
 import { cookieOf } from './auth/identify.ts'
 import type { Connection } from './connection.ts'
 import type { Door } from './door.ts'
 import type { Asked } from './read-head.ts'
-import { refusal, type Verdict } from './verdict.ts'
+import { refusal, refusalOf, type Verdict } from './verdict.ts'
 
 /** A token in a form is far below this. */
 const maxForm = 8 * 1024
@@ -25,11 +24,10 @@ export interface Visitor {
   readonly authority: string
   readonly traffic: { in: number; out: number }
   readonly gone: AbortSignal
-  signedIn(subject: string): void
+  readonly story: { subject: string | null }
   reply(reply: Reply): void
   refuse(refused: Refusal): void
   failed(error: unknown): void
-  unreadable(refused: Unread): void
 }
 
 /** `/-/…` is the gateway's own, on every host. False for every other path. */
@@ -113,7 +111,7 @@ async function signIn(visitor: Visitor, door: Door): Promise<Verdict | null> {
     door.attempts.failed(connection.address, now)
     return page(401, next, 'This token is not valid here.')
   }
-  visitor.signedIn(known.token.name)
+  visitor.story.subject = known.token.name
   return seeOther(next, setCookie(door, door.sessions.issue(known, now)))
 }
 
@@ -171,7 +169,7 @@ function readForm(visitor: Visitor): Promise<{ readonly text: string } | 'long' 
       bodyWhole: () => settle({ text }),
       bodyBroken: (refused) => {
         settle('gone')
-        visitor.unreadable(refused)
+        visitor.refuse(refusalOf(refused))
       },
     })
   })

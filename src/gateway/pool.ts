@@ -1,3 +1,4 @@
+import type { Clock } from '../lib/clock.ts'
 import { Link, type LinkOwner, type LinkUser } from './link.ts'
 import type { Sweep, Waiting } from './sweep.ts'
 
@@ -14,7 +15,7 @@ export const defaultLimits: PoolLimits = { connections: 4_096, queue: 1_024 }
 /** The connections to one instance: idle ones are used again, the youngest first, so that the others may grow old. */
 export class Pool implements LinkOwner, Waiting, Disposable {
   deadline = Number.POSITIVE_INFINITY
-  readonly now: () => number
+  readonly clock: Clock
   readonly #host: string
   readonly #port: number
   readonly #limits: PoolLimits
@@ -24,11 +25,11 @@ export class Pool implements LinkOwner, Waiting, Disposable {
   #idle: Link[] = []
   #retired = false
 
-  constructor(host: string, port: number, limits: PoolLimits, now: () => number, sweep: Sweep) {
+  constructor(host: string, port: number, limits: PoolLimits, clock: Clock, sweep: Sweep) {
     this.#host = host
     this.#port = port
     this.#limits = limits
-    this.now = now
+    this.clock = clock
     this.#sweep = sweep
     sweep.add(this)
   }

@@ -6,7 +6,7 @@ import {
   readExpectation,
   readMaxForwards,
 } from '../http/fields.ts'
-import { type Framing, requestFraming } from '../http/framing.ts'
+import { type Framing, NONE, requestFraming } from '../http/framing.ts'
 import type { Head } from '../http/head.ts'
 import { GET, OPTIONS } from '../http/method.ts'
 import { nameNumber } from '../http/names.ts'
@@ -92,4 +92,23 @@ function isNormal(path: string): boolean {
     last = code
   }
   return true
+}
+
+/** Before a head is read. */
+export const nothingAsked: Asked = {
+  kind: 'asked',
+  target: '',
+  path: '',
+  query: '',
+  framing: NONE,
+  options: 0,
+  expects: false,
+  upgrade: '',
+  trailers: false,
+  hops: -1,
+}
+
+/** Of a head that is refused: only its target is told. */
+export function unreadAsked(target: string): Asked {
+  return { ...nothingAsked, target }
 }

@@ -7,10 +7,13 @@ import type { Head } from '../http/head.ts'
 import type { Refusal } from '../http/refusal.ts'
 import type { Field, FieldList } from '../http/rewrite.ts'
 import { fieldLine } from '../http/write-head.ts'
-import type { BodySink, Connection } from './connection.ts'
+import type { Refusal as Refused } from '../model/admission.ts'
+import type { Connection } from './connection.ts'
 import { dateLine } from './incoming.ts'
 import type { Asked } from './read-head.ts'
 import type { Client, ResponseHead } from './relay.ts'
+import type { BodySink } from './served.ts'
+import { refusalOf } from './verdict.ts'
 
 /** The exchange that is relayed to a remote host. */
 export interface Patron {
@@ -30,7 +33,7 @@ export interface Patron {
   readonly gone: AbortSignal
   status: number
   persist: boolean
-  unreadable(refusal: Refusal): void
+  refuse(refused: Refused): void
   drain: (() => void) | null
 }
 
@@ -124,7 +127,7 @@ export class RemoteClient implements Client, BodySink {
   }
 
   bodyBroken(refusal: Refusal): void {
-    this.#patron.unreadable(refusal)
+    this.#patron.refuse(refusalOf(refusal))
   }
 
   /** The relay wants the body: nothing is read before. */

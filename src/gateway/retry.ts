@@ -1,13 +1,22 @@
 import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
+import type { Head } from '../http/head.ts'
+import { isSafe } from '../http/method.ts'
 import type { Upstream } from '../model/route.ts'
 import type { Door } from './door.ts'
 import type { Inflight } from './inflight.ts'
+import type { Asked } from './read-head.ts'
 import type { Failure } from './relay.ts'
 
 /** After an instance broke off in silence: how long the news of its death may take to be seen at its port. */
 const deathTime = 25
+
+/** How soon an instance that refused a connection is tried again while no other is offered. */
+export const retryAfter = 250
+
+/** No run to avoid: what a request begins with. */
+export const none: ReadonlySet<number> = new Set()
 
 /** The least busy instance; among equals one that was not chosen last. */
 export function choose(upstreams: readonly Upstream[], inflight: Inflight): Upstream {
@@ -22,7 +31,12 @@ export function choose(upstreams: readonly Upstream[], inflight: Inflight): Upst
 
 let turn = 0
 
-export interface Chances {
+/** RFC 9110 §9.2.1: safe, and with nothing of the body used up. */
+export function isRepeatable(head: Head, { framing }: Asked): boolean {
+  return isSafe(head.method) && (framing.kind === 'none' || (framing.kind === 'length' && framing.length === 0))
+}
+
+interface Chances {
   /** Null for a host we do not run. */
   readonly upstream: Upstream | null
   readonly avoid: Set<number>

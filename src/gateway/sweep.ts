@@ -1,3 +1,5 @@
+import type { Clock } from '../lib/clock.ts'
+
 /** Whoever waits for something. `Infinity` for nothing. Milliseconds on the gateway's clock. */
 export interface Waiting {
   deadline: number
@@ -12,12 +14,12 @@ const beat = 250
  * when it begins to wait: a timer a request would cost more than parsing it does. 10,000 connections take 0.1 ms a beat.
  */
 export class Sweep implements Disposable {
-  readonly #now: () => number
+  readonly #clock: Clock
   readonly #watched = new Set<Waiting>()
   #timer: NodeJS.Timeout | null = null
 
-  constructor(now: () => number) {
-    this.#now = now
+  constructor(clock: Clock) {
+    this.#clock = clock
   }
 
   add(waiting: Waiting): void {
@@ -36,7 +38,7 @@ export class Sweep implements Disposable {
   }
 
   #look(): void {
-    const now = this.#now()
+    const now = this.#clock.now()
     for (const waiting of this.#watched) if (now >= waiting.deadline) waiting.late(now)
   }
 }

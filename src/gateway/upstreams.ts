@@ -1,16 +1,17 @@
+import type { Clock } from '../lib/clock.ts'
 import type { Upstream } from '../model/route.ts'
 import { defaultLimits, Pool, type PoolLimits } from './pool.ts'
-import { Sweep } from './sweep.ts'
+import type { Sweep } from './sweep.ts'
 
 /** The pools of all instances, one a run. */
 export class Upstreams implements Disposable {
-  readonly #now: () => number
+  readonly #clock: Clock
   readonly #sweep: Sweep
   readonly #limits: PoolLimits
   readonly #pools = new Map<number, Pool>()
 
-  constructor(now: () => number, sweep: Sweep, limits: PoolLimits = defaultLimits) {
-    this.#now = now
+  constructor(clock: Clock, sweep: Sweep, limits: PoolLimits = defaultLimits) {
+    this.#clock = clock
     this.#sweep = sweep
     this.#limits = limits
   }
@@ -18,7 +19,7 @@ export class Upstreams implements Disposable {
   poolOf({ run, host, port }: Upstream): Pool {
     let pool = this.#pools.get(run)
     if (pool) return pool
-    pool = new Pool(host, port, this.#limits, this.#now, this.#sweep)
+    pool = new Pool(host, port, this.#limits, this.#clock, this.#sweep)
     this.#pools.set(run, pool)
     return pool
   }
@@ -35,6 +36,6 @@ export class Upstreams implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const run of [...this.#pools.keys()]) this.retire(run)
+    for (const run of this.#pools.keys()) this.retire(run)
   }
 }

@@ -2,6 +2,7 @@ import type { Refusal as Unread, RefusalCode } from '../http/refusal.ts'
 import type { Reply } from '../http/replies.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 import type { Refusal } from '../model/admission.ts'
+import type { Route } from '../model/route.ts'
 
 /** An answer of ours. */
 export type Verdict = Reply | Refusal
@@ -10,6 +11,16 @@ export const allowed = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
 export function refusal(code: ErrorCode, detail: string, retryAfter: number | null = null): Refusal {
   return { kind: 'refuse', code, detail, route: null, retryAfter }
+}
+
+/** To OPTIONS where the answer is ours to give. */
+export const methods: Reply = { status: 204, fields: [['Allow', allowed]], body: '' }
+
+export const closing: Refusal = refusal('shutting-down', 'The gateway is shutting down.', 2)
+
+export function holdFull(route: Route): Refusal {
+  const detail = `${route.hold.max} requests are already waiting for the app "${route.app}".`
+  return { kind: 'refuse', code: 'hold-full', detail, route, retryAfter: 1 }
 }
 
 /** In the gateway's words: what the codec would not read. */

@@ -12,6 +12,9 @@ export interface Identity {
   readonly authorizationIsOurs: boolean
 }
 
+/** Before anybody looked. */
+export const nobody: Identity = { caller: { kind: 'anonymous' }, authorizationIsOurs: false }
+
 export interface Showing {
   readonly head: Head
   readonly upgrade: boolean
