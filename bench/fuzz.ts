@@ -12,7 +12,7 @@ import { writeAnswer } from './fuzz/answers.ts'
 import { FuzzApp } from './fuzz/app.ts'
 import { talk } from './fuzz/client.ts'
 import { type Input, type World, writeInput } from './fuzz/grammar.ts'
-import { judge } from './fuzz/judge.ts'
+import { judge, mayGoUnseen } from './fuzz/judge.ts'
 import { Random } from './fuzz/random.ts'
 import { readRequests, type RequestRead, type StreamRead } from './fuzz/reference.ts'
 
@@ -56,7 +56,7 @@ const lanes = Math.max(1, Math.min(words.length, Number(values.lanes)))
 const deadline = performance.now() + Number(values.seconds) * 1_000
 
 const tried = new Map<string, number>()
-const tally = { cases: 0, clean: 0, bytes: 0, read: 0, arrived: 0, answers: 0, bad: 0, inside: 0 }
+const tally = { cases: 0, clean: 0, bytes: 0, read: 0, arrived: 0, answers: 0, bad: 0, inside: 0, unseen: 0 }
 /** By lane, the last requests of the cases before. */
 const earlier = new Map<number, RequestRead[]>()
 const violations: { index: number; wrong: readonly string[] }[] = []
@@ -126,6 +126,7 @@ async function runCase(index: number, lane: number): Promise<void> {
   })
   earlier.set(lane, [...(earlier.get(lane) ?? []), ...read.requests].slice(-20))
   if (crashed !== null) wrong.push(crashed)
+  if (!heard.closed && mayGoUnseen(input, app)) tally.unseen += 1
   if (index >= 0) count(input, read, app, heard.finals.length)
   if (wrong.length > 0)
     violations.push({ index, wrong: [...wrong, `saved: ${save(index, input, read, heard.text, app)}`] })
@@ -159,10 +160,10 @@ async function judgeQuiescence(): Promise<void> {
 }
 
 function report(): boolean {
-  const { cases, clean, bytes, read, arrived, answers, bad, inside } = tally
+  const { cases, clean, bytes, read, arrived, answers, bad, inside, unseen } = tally
   console.log(`seed ${seed}: ${cases} connections in ${took.toFixed(1)} s (${clean} clean), ${bytes} bytes`)
   console.log(
-    `requests: ${read} readable, ${arrived} reached an app, ${answers} answers; streams that end bad ${bad}, unfinished ${inside}`,
+    `requests: ${read} readable, ${arrived} reached an app, ${answers} answers; streams that end bad ${bad}, unfinished ${inside}, leaves unseen ${unseen}`,
   )
   console.log(
     `mutations: ${[...tried]
@@ -212,7 +213,8 @@ function routeTo(word: string, port: number, run: number): Route {
     strip: true,
     auth: 'token',
     hold: { for: 500, max: 100 },
-    timeouts: { connect: 2_000, response: 0 },
+    // A client that has left is not seen while what it sent before waits to be read; this ends such a wait.
+    timeouts: { connect: 2_000, response: 2_000 },
     target: { kind: 'ready', upstreams: [{ run, host: '127.0.0.1', port }] },
   }
 }

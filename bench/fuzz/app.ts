@@ -2,6 +2,7 @@ import net, { type AddressInfo, type Socket } from 'node:net'
 
 import { type Message, readRequest, valuesIn } from '../../test/conformance/strict.ts'
 import type { Answer } from './answers.ts'
+import { Gate } from './gate.ts'
 
 /** A whole request as it arrived at the app. */
 export interface Arrival {
@@ -11,6 +12,8 @@ export interface Arrival {
   /** What it was answered with; its end was not awaited when that came early. */
   readonly answer: Answer
   readonly marker: string
+  /** It got no byte of an answer, because it was to get none or came on a connection that was already ending. */
+  readonly silent: boolean
 }
 
 /** One app on raw sockets, whose answers are made up for each request, and who reads strictly. */
@@ -19,12 +22,10 @@ export class FuzzApp implements AsyncDisposable {
   arrivals: Arrival[] = []
   /** What the gateway wrote that is no request. */
   bad: string[] = []
-  /** Heads that were answered before the body was whole. */
-  early = 0
+  /** What was said to requests before their bodies were whole. */
+  early: string[] = []
   /** When a connection was last closed without a word before. */
   rude = 0
-  /** Every byte that came since the last reset, for telling what happened. */
-  bytes = 0
   answer: (
     request: { method: string; target: string; upgrade: boolean },
     index: number,
@@ -50,7 +51,7 @@ export class FuzzApp implements AsyncDisposable {
   reset(): void {
     this.arrivals = []
     this.bad = []
-    this.early = 0
+    this.early = []
     this.#heads = 0
   }
 
@@ -70,15 +71,19 @@ export class FuzzApp implements AsyncDisposable {
     let at = 0
     let decided: { at: number; answer: Answer; marker: string } | null = null
     let deaf = false
+    const gate = new Gate()
     socket.setNoDelay(true)
     socket.on('error', () => {})
     socket.on('close', () => this.sockets.delete(socket))
     socket.on('end', () => socket.end())
     socket.on('data', (data: Buffer) => {
       if (deaf) return
-      received += data.toString('latin1')
+      const piece = data.toString('latin1')
+      received += piece
+      if (!gate.isDue(piece)) return
       while (!deaf) {
         const step = readRequest(received, at)
+        gate.note(step)
         if (step.kind === 'bad') {
           this.bad.push(`${step.why} in ${JSON.stringify(received.slice(at, at + 500))}`)
           deaf = true
@@ -91,7 +96,7 @@ export class FuzzApp implements AsyncDisposable {
         if (decided?.at !== at) {
           decided = { at, ...this.answer({ method, target, upgrade }, this.#heads++) }
           if (decided.answer.early && step.kind === 'more') {
-            this.early += 1
+            this.early.push(decided.answer.text)
             this.#say(socket, decided.answer)
           } else decided = { ...decided, answer: { ...decided.answer, early: false } }
         }
@@ -103,7 +108,7 @@ export class FuzzApp implements AsyncDisposable {
         }
         const { answer, marker } = decided
         decided = null
-        this.arrivals.push({ message, method, target, answer, marker })
+        this.arrivals.push({ message, method, target, answer, marker, silent: answer.text === '' || !socket.writable })
         if (!answer.early) this.#say(socket, answer)
         // What follows a switch is not HTTP.
         if (answer.text.startsWith('HTTP/1.1 101')) deaf = true

@@ -1,6 +1,7 @@
 import net, { type Socket } from 'node:net'
 
 import { type Message, readResponse } from '../../test/conformance/strict.ts'
+import { Gate } from './gate.ts'
 import type { Input } from './grammar.ts'
 import type { StreamRead } from './reference.ts'
 
@@ -49,6 +50,7 @@ class Listener {
   ended = false
   readonly #socket: Socket
   readonly #read: StreamRead
+  readonly #gate = new Gate()
   #text = ''
   #at = 0
   #bad: string | null = null
@@ -61,8 +63,9 @@ class Listener {
     socket.setNoDelay(true)
     socket.on('error', () => {})
     socket.on('data', (data: Buffer) => {
-      this.#text += data.toString('latin1')
-      this.#parse()
+      const piece = data.toString('latin1')
+      this.#text += piece
+      if (this.#gate.isDue(piece)) this.#parse()
       this.#changed()
     })
     const end = (): void => {
@@ -119,6 +122,7 @@ class Listener {
       const index = this.finals.length
       const method = this.#read.requests[index]?.method ?? 'GET'
       const step = readResponse(this.#text, this.#at, method, this.ended)
+      this.#gate.note(step)
       if (step.kind === 'more') return
       if (step.kind === 'bad') {
         this.#bad = `${step.why} at byte ${this.#at} of the responses`

@@ -143,6 +143,14 @@ function find(text: string, pattern: RegExp, random: Random): { at: number; leng
   return match ? { at: match.index, length: match[0].length } : null
 }
 
+/** Not by a pattern: one that begins anywhere in a line takes time squared in its length. */
+function findLine(text: string, random: Random): { at: number; length: number } | null {
+  const end = find(text, /\r\n/g, random)
+  if (!end) return null
+  const at = end.at === 0 ? 0 : text.lastIndexOf('\n', end.at - 1) + 1
+  return { at, length: end.at + 2 - at }
+}
+
 const atEnd = (text: string, pattern: RegExp, random: Random, insert: string): string => {
   const found = find(text, pattern, random)
   return found ? splice(text, found.at + found.length, 0, insert) : text
@@ -172,11 +180,11 @@ export const mutators: Readonly<Record<string, Mutator>> = {
   },
   'add a line': (text, random) => atEnd(text, /[^\r\n]\r\n/g, random, `${random.pick(lines)}\r\n`),
   'repeat a line': (text, random) => {
-    const found = find(text, /[^\r\n]+\r\n/g, random)
+    const found = findLine(text, random)
     return found ? splice(text, found.at, 0, text.slice(found.at, found.at + found.length)) : text
   },
   'drop a line': (text, random) => {
-    const found = find(text, /[^\r\n]+\r\n/g, random)
+    const found = findLine(text, random)
     return found ? splice(text, found.at, found.length, '') : text
   },
   'change a length': (text, random) => {

@@ -40,8 +40,7 @@ function readOne(text: string, at: number): Step {
   // A line that was cut in the middle may still become anything.
   if (end === -1) return /[\n\0]/.test(head.replaceAll('\r\n', '')) ? 'bad' : 'inside'
   const [line = '', ...lines] = head.split('\r\n')
-  const [, method, target = '', minor] =
-    /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP\/1\.([01])$/.exec(line) ?? []
+  const [, method, target = '', minor] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP\/1\.(\d)$/.exec(line) ?? []
   if (method === undefined || target.includes('#')) return 'bad'
   const fields = new Map<string, string[]>()
   for (const one of lines) {
@@ -50,8 +49,8 @@ function readOne(text: string, at: number): Step {
     fields.set(name.toLowerCase(), [...(fields.get(name.toLowerCase()) ?? []), value.replace(/^[\t ]+|[\t ]+$/g, '')])
   }
   const hosts = fields.get('host') ?? []
-  if (hosts.length > 1 || (hosts.length === 0 && minor === '1')) return 'bad'
-  const part = readBody(text, end + 4, fields, minor === '1')
+  if (hosts.length > 1 || (hosts.length === 0 && minor !== '0')) return 'bad'
+  const part = readBody(text, end + 4, fields, minor !== '0')
   if (typeof part === 'string') return part
   return { request: { method, target, body: part.body }, end: part.end }
 }
