@@ -11,10 +11,6 @@ import { Outlet } from './outlet.ts'
 import type { BodySink, Front, Served } from './served.ts'
 import type { Waiting } from './sweep.ts'
 
-/** From the first byte of a head (of the first one: from the connection) to its last; a client that drips gets 408. */
-const headTime = 15_000
-/** An idle connection is closed after this long. */
-const idleTime = 30_000
 /** After our last response: how long, and how much, is still read so that the client sees it instead of a reset. */
 const lingerTime = 2_000
 const maxLeftover = 1024 * 1024
@@ -66,7 +62,7 @@ export class Connection implements Waiting {
     this.out = new Outlet(socket)
     this.address = plainAddress(socket.remoteAddress)
     this.#front = front
-    this.deadline = front.clock.now() + headTime
+    this.deadline = front.clock.now() + front.timeouts.head
     front.sweep.add(this)
     socket.on('data', (chunk: Buffer) => this.#take(chunk))
     socket.on('drain', () => this.served?.drained())
@@ -128,7 +124,8 @@ export class Connection implements Waiting {
     if (this.#isOver()) return
     if (this.bodyRead) {
       this.#state = reading
-      this.deadline = this.#front.clock.now() + (this.#inbox.size > 0 ? headTime : idleTime)
+      const { head, keepAlive } = this.#front.timeouts
+      this.deadline = this.#front.clock.now() + (this.#inbox.size > 0 ? head : keepAlive)
     } else {
       this.#state = draining
       this.#leftover = maxLeftover
@@ -201,7 +198,7 @@ export class Connection implements Waiting {
     if (this.#head === null) {
       this.#head = takeRequestHead()
       this.#head.beginRequest(inbox.at)
-      this.deadline = this.#front.clock.now() + headTime
+      this.deadline = this.#front.clock.now() + this.#front.timeouts.head
     }
     const head = this.#head
     const step = parseHead(head, inbox.bytes, inbox.end)
@@ -247,7 +244,7 @@ export class Connection implements Waiting {
   #bodyEnded(sink: BodySink | null): void {
     this.bodyRead = true
     this.#sink = null
-    if (this.#state === draining) this.deadline = this.#front.clock.now() + idleTime
+    if (this.#state === draining) this.deadline = this.#front.clock.now() + this.#front.timeouts.keepAlive
     this.#state = this.#state === draining ? reading : busy
     sink?.bodyWhole()
   }

@@ -14,20 +14,16 @@ import { type Passage, requestOut } from './outgoing.ts'
 import type { Pool } from './pool.ts'
 import type { Failure } from './relay.ts'
 import type { BodySink } from './served.ts'
+import type { Timeouts } from './timeouts.ts'
 import { refusalOf } from './verdict.ts'
 
-/** A body of declared length comes at this rate at least, looked at in windows of `bodyWindow` ms. */
-const minRate = 100
-/** A chunked one may be a stream of rare events: it is only given up when nothing at all comes for so long. */
-const bodyWindow = 30_000
-/** A client that takes no byte of its response for so long is gone. */
-const stallTime = 120_000
 /** How long the second side of a tunnel may take to get its last bytes after the first is closed. */
 const lastBytes = 2_000
 
 /** The exchange a delivery is made for. */
 export interface Errand extends Passage, Return {
   readonly clock: Clock
+  readonly timeouts: Timeouts
   /** Whether the connection may go on after this response, if nothing in the exchange forbids it. */
   readonly mayPersist: boolean
   readonly traffic: { in: number; out: number }
@@ -50,7 +46,7 @@ export class Delivery implements LinkUser, BodySink {
   readonly upstream: Upstream
   readonly #errand: Errand
   readonly #pool: Pool
-  readonly #timeouts: TimeoutSettings
+  readonly #route: TimeoutSettings
   #link: Link | null = null
   #phase = joining
   #reused = false
@@ -62,15 +58,15 @@ export class Delivery implements LinkUser, BodySink {
   /** Of a tunnel: how many of its two sides are closed. */
   #closed = 0
 
-  constructor(errand: Errand, upstream: Upstream, pool: Pool, timeouts: TimeoutSettings) {
+  constructor(errand: Errand, upstream: Upstream, pool: Pool, route: TimeoutSettings) {
     this.#errand = errand
     this.upstream = upstream
     this.#pool = pool
-    this.#timeouts = timeouts
+    this.#route = route
   }
 
   start(now: number): void {
-    this.#errand.connection.deadline = now + this.#timeouts.connect
+    this.#errand.connection.deadline = now + this.#route.connect
     if (!this.#pool.join(this, now)) this.#fail('busy', 'The app has as many connections as it may have.')
   }
 
@@ -89,22 +85,26 @@ export class Delivery implements LinkUser, BodySink {
   }
 
   late(now: number): void {
-    const { connection, asked } = this.#errand
+    const { connection, asked, timeouts } = this.#errand
     switch (this.#phase) {
       case joining:
         return this.#fail('connect-timeout', 'The connection was not accepted in time.')
       case awaiting:
-        return this.#fail('response-timeout', `The app did not answer within ${this.#timeouts.response} ms.`)
+        return this.#fail('response-timeout', `The app did not answer within ${this.#route.response} ms.`)
       case sending: {
         const came = connection.received - this.#received
-        const enough = asked.framing.kind === 'chunked' ? 1 : (minRate * bodyWindow) / 1_000
+        const enough = asked.framing.kind === 'chunked' ? 1 : (timeouts.bodyRate * timeouts.body) / 1_000
         // While the app takes no more, it is not the client who is slow.
         if (came < enough && !connection.isPaused)
-          return this.#fail('request-timeout', `Only ${came} bytes of the body came in ${bodyWindow / 1_000} s.`)
+          return this.#fail('request-timeout', `Only ${came} bytes of the body came in ${timeouts.body} ms.`)
         return this.#watchBody(now)
       }
+      case tunnelling:
+        this.#link?.destroy()
+        connection.abort(false)
+        return this.#done()
       default:
-        return this.#fail('client-left', `The client took no byte of its response for ${stallTime / 1_000} s.`)
+        return this.#fail('client-left', `The client took no byte of its response for ${timeouts.stall} ms.`)
     }
   }
 
@@ -132,6 +132,7 @@ export class Delivery implements LinkUser, BodySink {
   }
 
   bodyFlush(): boolean {
+    if (this.#phase === tunnelling) this.#watchTunnel()
     return this.#link?.out.flush() ?? true
   }
 
@@ -193,9 +194,10 @@ export class Delivery implements LinkUser, BodySink {
   }
 
   flush(): boolean {
-    const { connection, clock } = this.#errand
+    const { connection, clock, timeouts } = this.#errand
     const more = connection.out.flush()
-    if (!more && this.#phase === answering) connection.deadline = clock.now() + stallTime
+    if (this.#phase === tunnelling) this.#watchTunnel()
+    if (!more && this.#phase === answering) connection.deadline = clock.now() + timeouts.stall
     if (this.#whole && !connection.bodyRead) {
       connection.stopBody()
       this.#link?.abandon()
@@ -210,9 +212,9 @@ export class Delivery implements LinkUser, BodySink {
     if (protocol === '' || link === null) return false
     this.#phase = tunnelling
     this.#errand.status = 101
-    connection.deadline = Number.POSITIVE_INFINITY
+    this.#watchTunnel()
     connection.out.response(head, switchOut(head, this.#errand, protocol))
-    // What the client sent early was held for this moment; no idle limit from now on, TCP keep-alive finds the dead.
+    // What the client sent early was held for this moment.
     connection.readAll(this)
     return true
   }
@@ -230,11 +232,11 @@ export class Delivery implements LinkUser, BodySink {
   released(): void {
     this.#link = null
     this.#phase = leaving
-    const { connection, clock } = this.#errand
+    const { connection, clock, timeouts } = this.#errand
     const { socket } = connection
     if (socket.writableLength === 0) return this.#done()
     // What it got so far stays in flight until it has it: an app that drains is not done before.
-    connection.deadline = clock.now() + stallTime
+    connection.deadline = clock.now() + timeouts.stall
     socket.write(nothing, () => this.#done())
   }
 
@@ -255,16 +257,21 @@ export class Delivery implements LinkUser, BodySink {
     const { connection, clock } = this.#errand
     if (this.#phase <= awaiting) {
       this.#phase = awaiting
-      const { response } = this.#timeouts
+      const { response } = this.#route
       connection.deadline = response === 0 ? Number.POSITIVE_INFINITY : clock.now() + response
     }
     this.#link?.sent()
   }
 
+  #watchTunnel(): void {
+    const { connection, timeouts, clock } = this.#errand
+    connection.deadline = timeouts.tunnel === 0 ? Number.POSITIVE_INFINITY : clock.now() + timeouts.tunnel
+  }
+
   #watchBody(now: number): void {
-    const { connection } = this.#errand
+    const { connection, timeouts } = this.#errand
     this.#received = connection.received
-    connection.deadline = now + bodyWindow
+    connection.deadline = now + timeouts.body
   }
 
   #done(): void {

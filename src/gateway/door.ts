@@ -8,6 +8,7 @@ import type { Credentials } from './auth/tokens.ts'
 import type { Hold } from './hold.ts'
 import type { Inflight } from './inflight.ts'
 import type { RelayEngine } from './relay.ts'
+import type { Timeouts } from './timeouts.ts'
 import type { Upstreams } from './upstreams.ts'
 
 /** What every request passes on its way: the parts of one gateway. The first five change while it runs. */
@@ -28,6 +29,7 @@ export interface Door {
   readonly remotes: RelayEngine
   readonly journal: Journal
   readonly clock: Clock
+  readonly timeouts: Timeouts
   readonly report: (report: GatewayReport) => void
   /** Reports that a request waits for an app, at a bounded rate. */
   readonly want: (app: string) => void

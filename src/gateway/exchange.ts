@@ -19,6 +19,7 @@ import { relayRemote } from './remote.ts'
 import { type Again, choose, isRepeatable, mayTryAgain, none, retryAfter } from './retry.ts'
 import type { Served } from './served.ts'
 import { Story } from './story.ts'
+import type { Timeouts } from './timeouts.ts'
 import { closing, holdFull, isLast, methods, refusal, refusalOf } from './verdict.ts'
 
 /**
@@ -37,11 +38,13 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
   readonly method: string
   readonly traffic: { in: number; out: number }
   readonly clock: Clock
+  readonly timeouts: Timeouts
   asked: Asked = nothingAsked
   app = ''
   run: number | null = null
   status = 0
   slot = -1
+  target = ''
   prefix = ''
   subject: string | null = null
   dropAuthorization = false
@@ -74,10 +77,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
     this.cookie = door.cookie
     this.publicPort = door.port
     this.clock = door.clock
-  }
-
-  get target(): string {
-    return this.asked.target
+    this.timeouts = door.timeouts
   }
 
   get mayPersist(): boolean {
@@ -103,10 +103,12 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
     // 1 the head, strictly; nothing is repaired
     const asked = readRequest(head)
     if (asked.kind === 'refusal') {
-      this.asked = unreadAsked(head.text(head.targetStart, head.targetEnd))
+      this.target = head.text(head.targetStart, head.targetEnd)
+      this.asked = unreadAsked(this.target)
       return this.refuse(refusalOf(asked))
     }
     this.asked = asked
+    this.target = asked.target
     connection.expectBody(asked.framing)
     this.authority = authorityOf(head, connection)
     if (head.form === 'asterisk') return this.reply(methods)
@@ -281,9 +283,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
 
   drained(): void {
     this.#delivery?.clientDrained()
-    const { drain } = this
-    this.drain = null
-    drain?.()
+    this.drain?.()
   }
 
   /** Its one journal entry, and the connection goes on. */

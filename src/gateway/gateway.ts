@@ -21,6 +21,7 @@ import { listen } from './listen.ts'
 import { createProxyEngine } from './proxy-relay.ts'
 import type { Front } from './served.ts'
 import { Sweep } from './sweep.ts'
+import { defaultTimeouts, type Timeouts } from './timeouts.ts'
 import { Upstreams } from './upstreams.ts'
 import { refusal, refusalOf } from './verdict.ts'
 
@@ -38,6 +39,8 @@ export interface GatewayOptions {
   readonly journal: Journal
   readonly clock: Clock
   readonly report: (report: GatewayReport) => void
+  /** Default: `defaultTimeouts`. */
+  readonly timeouts?: Partial<Timeouts>
 }
 
 /** The front door: listens, admits, relays. */
@@ -62,6 +65,7 @@ export class Gateway implements AsyncDisposable {
     const front: Front<Connection> = {
       clock,
       sweep,
+      timeouts: door.timeouts,
       begin: (connection, head) => {
         const exchange = new Exchange(door, connection, head)
         connection.served = exchange
@@ -173,7 +177,7 @@ export class Gateway implements AsyncDisposable {
   }
 }
 
-function createDoor({ clock, journal, report, auth, port }: GatewayOptions, sweep: Sweep): Door {
+function createDoor({ clock, journal, report, auth, port, timeouts }: GatewayOptions, sweep: Sweep): Door {
   const wanted = new Map<string, number>()
   return {
     index: indexRoutes({ routes: [], draining: [] }),
@@ -189,6 +193,7 @@ function createDoor({ clock, journal, report, auth, port }: GatewayOptions, swee
     remotes: createProxyEngine(),
     journal,
     clock,
+    timeouts: { ...defaultTimeouts, ...timeouts },
     report,
     want: (app) => {
       const now = clock.now()

@@ -48,6 +48,8 @@ export class RemoteClient implements Client, BodySink {
   #begun = false
   #closeDelimited = false
   #trailers = ''
+  /** Goes on with the response when the client takes bytes again. */
+  #drained: (() => void) | null = null
 
   constructor(patron: Patron, outbound: (fields: FieldList) => readonly Field[]) {
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -56,6 +58,11 @@ export class RemoteClient implements Client, BodySink {
     this.done = promise
     this.#finished = resolve
     patron.gone.addEventListener('abort', () => resolve(), { once: true })
+    patron.drain = () => {
+      const drained = this.#drained
+      this.#drained = null
+      drained?.()
+    }
     this.body = new Readable({ read: () => this.#read() })
     // A client that leaves in mid-body is told by the signal.
     this.body.on('error', () => {})
@@ -144,7 +151,7 @@ export class RemoteClient implements Client, BodySink {
       write: (chunk: Buffer, _encoding, callback) => {
         connection.out.data(chunk, 0, chunk.length)
         if (connection.out.flush()) callback()
-        else this.#patron.drain = () => callback()
+        else this.#drained = callback
       },
       final: (callback) => {
         connection.out.lastWith(this.#trailers)
