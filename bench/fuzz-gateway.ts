@@ -34,7 +34,7 @@ journal.subscribe((entry) => {
   if (entry.error?.code === 'internal' && internal.length < 20) internal.push(entry.error.detail)
 })
 
-const options: Omit<GatewayOptions, 'auth'> & { readonly timeouts: object } = {
+const options: Omit<GatewayOptions, 'auth'> = {
   host: '127.0.0.1',
   port: 0,
   journal,

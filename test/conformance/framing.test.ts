@@ -214,6 +214,7 @@ test('rule 39: a chunk size that is not hexadecimal digits is refused', async ()
   ]
   for (const size of sizes)
     await refuses(chunked(`${Buffer.from(size).toString('latin1')}\r\nhello\r\n0\r\n\r\n`), [400, 413])
+  for (const end of ['\r\n\r\n', ';x\r\n\r\n', '5\r\nhello\r\n\r\n\r\n']) await refuses(chunked(end))
 })
 
 test('rule 40: chunk data not followed by CR LF is refused', async () => {
@@ -226,6 +227,9 @@ test('rule 40: chunk data not followed by CR LF is refused', async () => {
       '5\r\nhello\r0\r\n\r\n',
       '5\r\nhello\r\r\n0\r\n\r\n',
       '4\r\nhello\r\n0\r\n\r\n',
+      '5\r\nhelloX\n0\r\n\r\n',
+      '5\r\nhello\n\n0\r\n\r\n',
+      '5\r\nhello\rX0\r\n\r\n',
     ].map(chunked),
   )
 })
@@ -260,6 +264,10 @@ test('rule 42: control bytes and bare line ends in the line of a chunk size are 
     '5\t\r\nhello\r\n0\r\n\r\n',
     '5\r\nhello\r\n0\r\r\n\r\n',
     '5;a\x7f\r\nhello\r\n0\r\n\r\n',
+    '5\rXhello\r\n0\r\n\r\n',
+    '5;a\rXhello\r\n0\r\n\r\n',
+    '5\r\nhello\r\n0\rX\r\n',
+    '5\r\nhello\r\n0\r\n\rX',
   ]
   await refusesAll(bodies.map(chunked))
 })
@@ -403,6 +411,19 @@ test('rule 49: the body of a request that was answered early is never a request'
     }
   }
   for (const { target } of rig.child.requests) assert.equal(target, '/next')
+})
+
+test('rule 49: after a body that was answered early and is malformed nothing is read', async () => {
+  await using rig = await startRig()
+  for (const body of ['3\r\nabcX', 'G\r\n', '3\r\nabc\r\n0\r\nno trailer\r\n\r\n']) {
+    const peer = await rig.dial()
+    peer.send(`POST /api/app1/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n${body}${hidden}`)
+    assert.equal((await peer.response()).status, 401)
+    await peer.untilEnded(1_000)
+    assert.equal(peer.rest(), '')
+  }
+  assert.equal((await rig.say(ask('GET /last'))).status, 200)
+  assert.equal(rig.child.requests.length, 1)
 })
 
 test('rule 49: a body nobody wants is not read without end', async () => {

@@ -17,15 +17,6 @@ export const known: string = `Host: h\r\nX-API-Token: ${token}\r\n`
 export const hidden: string = `GET /api/app1/hidden HTTP/1.1\r\n${known}\r\n`
 export const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
-/** Milliseconds, `bodyRate` in bytes per second. */
-export interface Limits {
-  readonly head?: number
-  readonly body?: number
-  readonly bodyRate?: number
-  readonly keepAlive?: number
-  readonly tunnel?: number
-}
-
 /** A request to app1 as bytes: `ask('GET /x', 'X-A: b')`; a body is appended by the caller. */
 export function ask(line: string, ...fields: string[]): string {
   const [method = '', target = ''] = line.split(' ')
@@ -273,7 +264,7 @@ export interface Rig extends AsyncDisposable {
 
 export interface RigOptions {
   readonly script?: Script
-  readonly limits?: Limits
+  readonly limits?: GatewayOptions['timeouts']
   readonly route?: Partial<Route>
 }
 
@@ -284,7 +275,7 @@ export async function startRig({ script, limits, route: more }: RigOptions = {})
   journal.subscribe((entry) => void (entry.type === 'exchange' && exchanges.push(entry)))
   const reports: GatewayReport[] = []
   const sha256 = createHash('sha256').update(token).digest('hex')
-  const options: GatewayOptions & { readonly timeouts?: Limits } = {
+  const options: GatewayOptions = {
     host: '127.0.0.1',
     port: 0,
     auth: { tokens: [{ name: 'all', sha256, apps: null }] },

@@ -208,6 +208,7 @@ test('rule 99: a 101 before the end of the body is a 502', async () => {
     const peer = await rig.dial()
     peer.send(`${ask('POST /ws', ...offer, framing)}3\r\nabc\r\n`)
     assert.equal((await peer.response()).status, 502, framing)
+    peer.socket.end()
     await peer.untilEnded()
     await rig.child.until(() => rig.child.peers[0]?.ended, 'the end at the app')
   }
