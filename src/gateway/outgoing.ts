@@ -26,6 +26,9 @@ export interface Passage {
   readonly instance: string
 }
 
+/** X-Request-Id and the trace. */
+const pieces = ['X-Request-Id: ', '', '', '', '-', '', '-01\r\n']
+
 /** The one description that is handed to the writer, filled anew for each request: it is read before this returns again. */
 const out: RequestOut = {
   target: '/',
@@ -33,6 +36,7 @@ const out: RequestOut = {
   framing: NONE,
   omits: REQUEST_OMITS,
   added: '',
+  pieces,
   edits: null,
   upgrade: '',
   trailers: false,
@@ -52,8 +56,10 @@ export function requestOut(passage: Passage): RequestOut {
   out.edits = editsOf(passage)
   out.upgrade = asked.upgrade
   out.trailers = asked.trailers
-  const trace = head.has(TRACEPARENT) ? keptTrace(head) : `traceparent: 00-${newTrace()}-01\r\n`
-  out.added = `${fixedLines(passage)}X-Request-Id: ${id}\r\n${trace}`
+  out.added = fixedLines(passage)
+  pieces[1] = id
+  if (head.has(TRACEPARENT)) keepTrace(head)
+  else newTrace()
   return out
 }
 
@@ -114,14 +120,14 @@ function editsOf({ head, asked, cookie }: Passage): Map<number, string> | null {
 }
 
 /** A valid trace goes on, with what belongs to it; an invalid one is begun anew (W3C Trace Context §3.2). */
-function keptTrace(head: Head): string {
-  if (head.isRepeated(TRACEPARENT)) return `traceparent: 00-${newTrace()}-01\r\n`
+function keepTrace(head: Head): void {
   const value = head.value(TRACEPARENT)
-  if (!validTraceparent(value)) return `traceparent: 00-${newTrace()}-01\r\n`
-  let lines = fieldLine('traceparent', value)
+  if (head.isRepeated(TRACEPARENT) || !validTraceparent(value)) return newTrace()
+  let lines = `\r\n${fieldLine('traceparent', value)}`
   for (let index = head.find('tracestate'); index !== -1; index = head.find('tracestate', index + 1))
     lines += fieldLine('tracestate', head.text(head.valueStart(index), head.valueEnd(index)))
-  return lines
+  pieces[2] = lines
+  pieces[3] = pieces[4] = pieces[5] = pieces[6] = ''
 }
 
 const traceSize = 24
@@ -130,14 +136,18 @@ const chance = Buffer.allocUnsafeSlow(traceSize * 256)
 let chanceAt = chance.length
 
 /** 16 and 8 random bytes in hex. */
-function newTrace(): string {
+function newTrace(): void {
   if (chanceAt === chance.length) {
     randomFillSync(chance)
     chanceAt = 0
   }
   const at = chanceAt
   chanceAt += traceSize
-  return `${chance.toString('hex', at, at + 16)}-${chance.toString('hex', at + 16, at + traceSize)}`
+  pieces[2] = '\r\ntraceparent: 00-'
+  pieces[3] = chance.toString('hex', at, at + 16)
+  pieces[4] = '-'
+  pieces[5] = chance.toString('hex', at + 16, at + traceSize)
+  pieces[6] = '-01\r\n'
 }
 
 /** What the app sees of a path: one slash in front, however many followed the prefix. */

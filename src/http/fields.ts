@@ -82,7 +82,15 @@ export function acceptsTrailers(head: Head): boolean {
 
 /** Seconds of `Keep-Alive: timeout=N`, or -1: how long the peer keeps an idle connection. */
 export function keepAliveSeconds(head: Head): number {
-  if (!head.has(KEEP_ALIVE)) return -1
+  const index = head.indexOf(KEEP_ALIVE)
+  if (index === -1) return -1
+  // Nearly always it is `timeout=5` and nothing else, in every response.
+  const start = head.valueStart(index) + TIMEOUT.length
+  const end = head.valueEnd(index)
+  if (end > start && end - start < 10 && spells(head.bytes, start - TIMEOUT.length, start, TIMEOUT)) {
+    const seconds = parseDecimal(head.bytes, start, end)
+    if (seconds !== -1) return seconds
+  }
   for (const element of elements(head, KEEP_ALIVE)) {
     const match = /^timeout\s*=\s*"?(\d{1,9})"?$/.exec(element)
     if (match) return Number(match[1])
@@ -111,6 +119,7 @@ export function acceptedProtocol(head: Head, offered: string): string {
 
 const CONNECTION = nameNumber('connection')
 const KEEP_ALIVE = nameNumber('keep-alive')
+const TIMEOUT = 'timeout='
 const UPGRADE = nameNumber('upgrade')
 const TE = nameNumber('te')
 const EXPECT = nameNumber('expect')

@@ -23,6 +23,8 @@ export interface RequestOut {
   omits: number
   /** Whole lines of our own, each ended by CR LF; see `fieldLine`. */
   added: string
+  /** More of the same in pieces, for what differs from request to request: joined to a string it would be copied twice. */
+  pieces?: readonly string[]
   /** Other values for some fields, by index; an empty one leaves the field out. */
   edits: ReadonlyMap<number, string> | null
   /** Protocols offered to change to, empty for none. */
@@ -60,6 +62,7 @@ export function writeRequest(out: Uint8Array, at: number, head: Head, how: Reque
   to = endLine(out, to)
   to = writeFields(out, to, head, how.omits, how.edits)
   to = put(out, to, how.added)
+  if (how.pieces !== undefined) for (let i = 0; i < how.pieces.length; i++) to = put(out, to, how.pieces[i] as string)
   to = writeFraming(out, to, how.framing)
   if (how.upgrade !== '') {
     to = put(out, to, 'Upgrade: ')
@@ -73,7 +76,9 @@ export function writeRequest(out: Uint8Array, at: number, head: Head, how: Reque
 
 /** The most bytes `writeRequest` can write. */
 export function requestBound(head: Head, how: RequestOut): number {
-  return bound(head, how.added, how.edits) + how.target.length + how.authority.length + how.upgrade.length
+  let size = bound(head, how.added, how.edits) + how.target.length + how.authority.length + how.upgrade.length
+  if (how.pieces !== undefined) for (let i = 0; i < how.pieces.length; i++) size += (how.pieces[i] as string).length
+  return size
 }
 
 /** Writes a final, interim or 101 response head, as `writeRequest` does. Our version is 1.1 whatever the client's is. */

@@ -46,7 +46,7 @@ export function identify(showing: Showing, credentials: Credentials, sessions: S
   // A page behind the gateway may well send a Bearer of its app's own: it is the app's business, the cookie is ours.
   const cookie = head.has(COOKIE) ? cookieOf(head, showing.cookie) : null
   const bySession = cookie === null ? null : sessions.find(credentials.known, cookie, showing.now)
-  if (bySession) return { caller: { ...toCaller(bySession), ...crossSite(showing) }, authorizationIsOurs: false }
+  if (bySession) return { caller: { ...bySession.caller, ...crossSite(showing) }, authorizationIsOurs: false }
   return { caller: { kind: bearer === undefined ? 'anonymous' : 'unknown' }, authorizationIsOurs: false }
 }
 
@@ -89,8 +89,7 @@ function crossSite({ head, upgrade }: Showing): { readonly crossSite: string } |
 }
 
 function toCaller(known: Known | null): Caller {
-  if (!known) return { kind: 'unknown' }
-  return { kind: 'known', subject: known.token.name, apps: known.token.apps, crossSite: null }
+  return known?.caller ?? { kind: 'unknown' }
 }
 
 function ambiguous(reason: string): Identity {

@@ -1,5 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 
+import type { Caller } from '../../model/admission.ts'
+
 export interface Auth {
   readonly tokens: readonly Token[]
 }
@@ -16,6 +18,8 @@ export interface Token {
 export interface Known {
   readonly token: Token
   readonly digest: Buffer
+  /** Who shows it. */
+  readonly caller: Caller & { readonly kind: 'known' }
 }
 
 /** The tokens that are good now. Replaced whole, with what it remembers. */
@@ -30,7 +34,11 @@ export class Credentials {
   /** Digests that are not 32 bytes of hex can never match and are left out. */
   constructor(auth: Auth) {
     this.known = auth.tokens
-      .map((token) => ({ token, digest: Buffer.from(token.sha256, 'hex') }))
+      .map((token) => ({
+        token,
+        digest: Buffer.from(token.sha256, 'hex'),
+        caller: { kind: 'known' as const, subject: token.name, apps: token.apps, crossSite: null },
+      }))
       .filter(({ digest }) => digest.length === 32)
   }
 
