@@ -1,4 +1,9 @@
+import { STATUS_CODES } from 'node:http'
+
+import { persists } from '../http/fields.ts'
+import type { Head } from '../http/head.ts'
 import {
+  byteLength,
   loginPage,
   pageFields,
   prefersHtml,
@@ -7,40 +12,60 @@ import {
   problemReply,
   type Reply,
 } from '../http/replies.ts'
-import { valuesOf } from '../http/rewrite.ts'
-import { parseTarget } from '../http/target.ts'
-import { errors } from '../lib/errors.ts'
+import { fieldLine } from '../http/write-head.ts'
 import type { Refusal } from '../model/admission.ts'
-import type { HttpClient } from './client.ts'
-import type { Story } from './door.ts'
-import { allowed, note } from './verdict.ts'
+import { dateLine } from './incoming.ts'
+import type { Asked } from './read-head.ts'
+import { allowed } from './verdict.ts'
 
-/** Tells the client what we decided ourselves, in the form it reads best. */
-export function answer(client: HttpClient, story: Story, verdict: Reply | Refusal): void {
-  if (!('kind' in verdict)) return send(client, story, verdict)
-  const { code, detail, route, retryAfter } = verdict
-  note(story, code, detail)
-  if (route) story.app = route.app
-  // After a head in doubt nothing on the connection can be trusted to be where it seems (RFC 9112 §11.2).
-  if (errors[code].status === 400 || code === 'head-too-large' || code === 'shutting-down') client.last()
-  if (code === 'version-not-supported' || code === 'method-not-allowed' || code === 'expectation-failed') client.last()
+/** Who asks. */
+export interface Asking {
+  readonly id: string
+  readonly method: string
+  readonly head: Head
+  readonly asked: Asked
+}
+
+/** What we decided ourselves, in the form the client reads best. */
+export function answerOf({ code, detail, retryAfter }: Refusal, { id, method, head, asked }: Asking): Reply {
   const more: Problem['fields'] =
     code === 'unauthenticated'
       ? [['WWW-Authenticate', 'Bearer realm="quaymaster"']]
       : code === 'method-not-allowed'
         ? [['Allow', allowed]]
         : []
-  const problem = { code, detail, requestId: story.id, retryAfter, fields: more }
-  const readable = client.method === 'GET' || client.method === 'HEAD'
-  const html = readable && prefersHtml(valuesOf(client.fields, 'accept').join(','))
-  if (!html) return send(client, story, problemReply(problem))
-  if (code !== 'unauthenticated') return send(client, story, problemPage(problem))
-  const next = parseTarget(client.target)
-  const page = loginPage(next.kind === 'origin' ? next.path + next.query : '/', null)
-  send(client, story, { status: 401, fields: [...pageFields, ...more], body: page })
+  const problem = { code, detail, requestId: id, retryAfter, fields: more }
+  if ((method !== 'GET' && method !== 'HEAD') || !prefersHtml(accepted(head))) return problemReply(problem)
+  if (code !== 'unauthenticated') return problemPage(problem)
+  const page = loginPage(asked.path === '' ? '/' : asked.path + asked.query, null)
+  return { status: 401, fields: [...pageFields, ...more], body: page }
 }
 
-function send(client: HttpClient, story: Story, reply: Reply): void {
-  client.reply(reply)
-  if (client.method !== 'HEAD') story.traffic.out = Buffer.byteLength(reply.body)
+/** A whole response of ours, as it goes on the wire. */
+export function replyBytes(reply: Reply, id: string, connection: '' | 'close' | 'keep-alive', isHead: boolean): Buffer {
+  const { status, fields, body } = reply
+  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
+  for (const [name, value] of fields) head += fieldLine(name, value)
+  head += `X-Request-Id: ${id}\r\n${dateLine()}`
+  if (status !== 204) head += `Content-Length: ${byteLength(body)}\r\n`
+  if (connection !== '') head += `Connection: ${connection}\r\n`
+  const start = Buffer.from(`${head}\r\n`, 'latin1')
+  return isHead || body === '' ? start : Buffer.concat([start, Buffer.from(body)])
+}
+
+/** Whether the connection can go on after an answer of ours, in spite of a body that nobody read. */
+export function mayServeOn(head: Head, { framing, expects, options }: Asked, bodyRead: boolean): boolean {
+  if (!persists(head, options)) return false
+  // Told to go away, a client that waits for a 100 may or may not send the body (RFC 9110 §10.1.1).
+  return bodyRead || (!expects && (framing.kind === 'chunked' || framing.length <= maxUnread))
+}
+
+/** An unread body up to this size is read and dropped; a chunked one is dropped as far as that, see `Connection`. */
+const maxUnread = 1024 * 1024
+
+function accepted(head: Head): string {
+  let values = ''
+  for (let index = head.find('accept'); index !== -1; index = head.find('accept', index + 1))
+    values += `,${head.text(head.valueStart(index), head.valueEnd(index))}`
+  return values
 }

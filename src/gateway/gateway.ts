@@ -1,23 +1,29 @@
 import { randomUUID } from 'node:crypto'
-import type { Server } from 'node:http'
-import type { Socket } from 'node:net'
+import { createServer, type Server } from 'node:net'
 
+import { problemReply } from '../http/replies.ts'
 import type { Clock } from '../lib/clock.ts'
-import { type ErrorCode, errors } from '../lib/errors.ts'
+import { errors } from '../lib/errors.ts'
+import type { Refusal } from '../model/admission.ts'
 import type { GatewayReport } from '../model/protocol.ts'
 import { indexRoutes, type Route, type RouteTable } from '../model/route.ts'
 import type { Journal } from '../observe/journal.ts'
+import { replyBytes } from './answer.ts'
 import { Attempts } from './auth/attempts.ts'
 import { Sessions } from './auth/sessions.ts'
-import { type Auth, knownTokens } from './auth/tokens.ts'
-import { createFrontServer } from './connection.ts'
-import type { Door, Story } from './door.ts'
+import { type Auth, Credentials } from './auth/tokens.ts'
+import { Connection } from './connection.ts'
+import type { Door } from './door.ts'
+import { Exchange } from './exchange.ts'
 import { Hold } from './hold.ts'
 import { type InFlight, Inflight } from './inflight.ts'
 import { listen } from './listen.ts'
 import { createProxyEngine } from './proxy-relay.ts'
-import type { RelayEngine } from './relay.ts'
-import { serve } from './serve.ts'
+import type { Front } from './served.ts'
+import { Sweep } from './sweep.ts'
+import { defaultTimeouts, type Timeouts } from './timeouts.ts'
+import { Upstreams } from './upstreams.ts'
+import { refusal, refusalOf } from './verdict.ts'
 
 /** A run that left the table may have sent its last bytes a moment before; later than this what is left is cut. */
 const lastWords = 250
@@ -33,8 +39,8 @@ export interface GatewayOptions {
   readonly journal: Journal
   readonly clock: Clock
   readonly report: (report: GatewayReport) => void
-  /** Default: over http-proxy-3. */
-  readonly engine?: RelayEngine
+  /** Default: `defaultTimeouts`. */
+  readonly timeouts?: Partial<Timeouts>
 }
 
 /** The front door: listens, admits, relays. */
@@ -43,7 +49,8 @@ export class Gateway implements AsyncDisposable {
   readonly port: number
   readonly #door: Door
   readonly #servers: readonly Server[]
-  readonly #sockets: Set<Socket>
+  readonly #connections: Set<Connection>
+  readonly #sweep: Sweep
   readonly #cuts = new Map<number, NodeJS.Timeout>()
   /** By app, what its target was when it was last looked at. */
   #targets = new Map<string, string>()
@@ -51,32 +58,48 @@ export class Gateway implements AsyncDisposable {
   #disposed: Promise<void> | null = null
 
   static async listen(options: GatewayOptions): Promise<Gateway> {
-    const door = createDoor(options)
-    const sockets = new Set<Socket>()
+    const { clock } = options
+    const sweep = new Sweep(clock)
+    const door = createDoor(options, sweep)
+    const connections = new Set<Connection>()
+    const front: Front<Connection> = {
+      clock,
+      sweep,
+      timeouts: door.timeouts,
+      begin: (connection, head) => {
+        const exchange = new Exchange(door, connection, head)
+        connection.served = exchange
+        exchange.begin()
+      },
+      malformed: (connection, refused) => turnAway(connection, door, refusalOf(refused)),
+      late: (connection) => turnAway(connection, door, refusal('request-timeout', 'The request head came too slowly.')),
+      gone: (connection) => connections.delete(connection),
+    }
+    // Half-open: a client that has said all it wants to say in a tunnel may still listen.
+    const settings = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }
     const create = (): Server => {
-      const server = createFrontServer({
-        serve: (client) => serve(client, door, newStory(door)),
-        malformed: (socket, code, detail, id) => writeMalformed(door, socket, code, detail, id),
-        newId: randomUUID,
-      })
-      // node:http loses sight of a socket that was upgraded.
-      server.on('connection', (socket: Socket) => {
-        sockets.add(socket)
-        socket.once('close', () => sockets.delete(socket))
-      })
-      return server
+      return createServer(settings, (socket) => void connections.add(new Connection(socket, front)))
     }
     const { servers, port } = await listen(create, options.host, options.port)
     door.port = port
-    return new Gateway(options.host, port, door, servers, sockets)
+    door.cookie = `quaymaster-${port}`
+    return new Gateway(options.host, port, door, servers, connections, sweep)
   }
 
-  private constructor(host: string, port: number, door: Door, servers: readonly Server[], sockets: Set<Socket>) {
+  private constructor(
+    host: string,
+    port: number,
+    door: Door,
+    servers: readonly Server[],
+    connections: Set<Connection>,
+    sweep: Sweep,
+  ) {
     this.url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
     this.port = port
     this.#door = door
     this.#servers = servers
-    this.#sockets = sockets
+    this.#connections = connections
+    this.#sweep = sweep
   }
 
   /** From the next request on, and for those that wait, this is where requests go. */
@@ -85,7 +108,7 @@ export class Gateway implements AsyncDisposable {
     door.index = indexRoutes(table)
     const serving = new Set(table.routes.flatMap(({ target }) => runsOf(target)))
     const listed = serving.union(new Set(table.draining))
-    for (const run of this.#runs.difference(serving)) door.engine.retire(`run:${run}`)
+    for (const run of this.#runs.difference(serving)) door.upstreams.retire(run)
     this.#runs = serving
     this.#scheduleCuts(listed)
     const targets = new Map(table.routes.map((route) => [route.app, JSON.stringify(route)]))
@@ -98,17 +121,15 @@ export class Gateway implements AsyncDisposable {
   }
 
   configure(auth: Auth): void {
-    this.#door.known = knownTokens(auth)
+    this.#door.credentials = new Credentials(auth)
   }
 
   /** New connections are refused from now on; requests that wait are told 503; those in flight go on. */
   async stopAccepting(): Promise<void> {
     if (this.#door.closing) return
     this.#door.closing = true
-    for (const server of this.#servers) {
-      server.close()
-      server.closeIdleConnections()
-    }
+    for (const server of this.#servers) server.close()
+    for (const connection of this.#connections) if (connection.isIdle) connection.socket.destroy()
     this.#door.hold[Symbol.dispose]()
     await Promise.resolve()
   }
@@ -131,9 +152,11 @@ export class Gateway implements AsyncDisposable {
     for (const timer of this.#cuts.values()) clearTimeout(timer)
     const closed = this.#servers.map((server) => new Promise((resolve) => server.once('close', resolve).close()))
     this.#door.inflight.cutAll()
-    for (const socket of this.#sockets) socket.destroy()
-    this.#door.engine[Symbol.dispose]()
+    for (const { socket } of this.#connections) socket.destroy()
+    this.#door.upstreams[Symbol.dispose]()
+    this.#door.remotes[Symbol.dispose]()
     await Promise.all(closed)
+    this.#sweep[Symbol.dispose]()
   }
 
   /** A run with something in flight that is neither serving nor draining is past its deadline, or dead. */
@@ -154,21 +177,23 @@ export class Gateway implements AsyncDisposable {
   }
 }
 
-function createDoor(options: GatewayOptions): Door {
-  const { clock, journal, report } = options
+function createDoor({ clock, journal, report, auth, port, timeouts }: GatewayOptions, sweep: Sweep): Door {
   const wanted = new Map<string, number>()
   return {
     index: indexRoutes({ routes: [], draining: [] }),
-    known: knownTokens(options.auth),
+    credentials: new Credentials(auth),
     closing: false,
-    port: options.port,
+    port,
+    cookie: '',
     sessions: new Sessions(),
     attempts: new Attempts(),
     hold: new Hold(),
     inflight: new Inflight(clock, (run) => report({ type: 'drained', run })),
-    engine: options.engine ?? createProxyEngine(),
+    upstreams: new Upstreams(clock, sweep),
+    remotes: createProxyEngine(),
     journal,
     clock,
+    timeouts: { ...defaultTimeouts, ...timeouts },
     report,
     want: (app) => {
       const now = clock.now()
@@ -179,34 +204,29 @@ function createDoor(options: GatewayOptions): Door {
   }
 }
 
-function newStory({ clock }: Door): Story {
-  return {
-    id: randomUUID(),
-    at: clock.wall(),
-    since: clock.now(),
-    traffic: { in: 0, out: 0 },
-    host: '',
-    subject: null,
-    app: null,
-    run: null,
-    held: 0,
-    error: null,
-  }
-}
-
-function writeMalformed({ journal, clock }: Door, socket: Socket, code: ErrorCode, detail: string, id: string): void {
+/** No request could be read: it is told, it is in the journal, and the connection closes. */
+function turnAway(connection: Connection, { journal, clock }: Door, { code, detail }: Refusal): void {
   const { status, source } = errors[code]
-  const client = socket.remoteAddress ?? 'unknown'
-  const unread = { subject: null, app: null, run: null, method: '', host: '', target: '' }
-  const counts = { bytesIn: 0, bytesOut: 0, took: 0, held: 0 }
+  const id = randomUUID()
+  const reply = problemReply({ code, detail, requestId: id, retryAfter: null })
+  connection.socket.write(replyBytes(reply, id, 'close', false))
+  connection.close()
   journal.write({
     type: 'exchange',
     id,
     at: clock.wall(),
-    client,
-    ...unread,
+    client: connection.address,
+    subject: null,
+    app: null,
+    run: null,
+    method: '',
+    host: '',
+    target: '',
     status,
-    ...counts,
+    bytesIn: 0,
+    bytesOut: 0,
+    took: 0,
+    held: 0,
     error: { code, source, detail },
   })
 }

@@ -1,32 +1,70 @@
-import { isSameOrigin } from '../http/authority.ts'
+import { isSameOrigin, parseAuthority } from '../http/authority.ts'
+import type { Head } from '../http/head.ts'
 import { loginPage, pageFields, type Reply } from '../http/replies.ts'
-import { cookieOf, type Field, valuesOf } from '../http/rewrite.ts'
+import type { Field } from '../http/rewrite.ts'
 import { localTarget } from '../http/target.ts'
-import { findToken } from './auth/tokens.ts'
-import type { HttpClient } from './client.ts'
-import { cookieName, type Door, type Story } from './door.ts'
-import { type Head, refusal, type Verdict } from './verdict.ts'
+import type { Refusal } from '../model/admission.ts'
+import { cookieOf } from './auth/identify.ts'
+import type { Connection } from './connection.ts'
+import type { Door } from './door.ts'
+import type { Asked } from './read-head.ts'
+import { refusal, refusalOf, type Verdict } from './verdict.ts'
 
 /** A token in a form is far below this. */
 const maxForm = 8 * 1024
 const formTime = 10_000
 
-/** `/-/…` is the gateway's own, on every host. Null for every other path. */
-export async function serveOwn(client: HttpClient, door: Door, head: Head, story: Story): Promise<Verdict | null> {
-  if (head.path !== '/-' && !head.path.startsWith('/-/')) return null
-  const { method } = client
+/** A request for one of the gateway's own pages. */
+export interface Visitor {
+  readonly connection: Connection
+  readonly head: Head
+  readonly asked: Asked
+  readonly method: string
+  /** The authority the client used. */
+  readonly authority: string
+  readonly traffic: { in: number; out: number }
+  readonly gone: AbortSignal
+  readonly story: { subject: string | null }
+  reply(reply: Reply): void
+  refuse(refused: Refusal): void
+  failed(error: unknown): void
+}
+
+/** `/-/…` is the gateway's own, on every host. False for every other path. */
+export function serveOwn(visitor: Visitor, door: Door): boolean {
+  const { path } = visitor.asked
+  if (path !== '/-' && !path.startsWith('/-/')) return false
+  const verdict = ownPage(visitor, door)
+  if ('then' in verdict) {
+    verdict.then(
+      (later) => later && tell(visitor, later),
+      (error: unknown) => visitor.failed(error),
+    )
+  } else {
+    tell(visitor, verdict)
+  }
+  return true
+}
+
+function tell(visitor: Visitor, verdict: Verdict): void {
+  if ('kind' in verdict) visitor.refuse(verdict)
+  else visitor.reply(verdict)
+}
+
+function ownPage(visitor: Visitor, door: Door): Verdict | Promise<Verdict | null> {
+  const { method, asked } = visitor
   const reading = method === 'GET' || method === 'HEAD'
-  switch (head.path) {
+  switch (asked.path) {
     case '/-/health':
-      if (!reading) return notAllowed(method, head.path)
+      if (!reading) return notAllowed(method, asked.path)
       return door.closing ? refusal('shutting-down', 'The gateway is shutting down.', 2) : health()
     case '/-/login':
-      if (method === 'POST') return signIn(client, door, head, story)
-      if (!reading) return notAllowed(method, head.path)
-      return page(200, new URLSearchParams(head.query).get('next') ?? '/', null)
+      if (method === 'POST') return signIn(visitor, door)
+      if (!reading) return notAllowed(method, asked.path)
+      return page(200, new URLSearchParams(asked.query).get('next') ?? '/', null)
     case '/-/logout':
-      if (!reading && method !== 'POST') return notAllowed(method, head.path)
-      return signOut(client, door)
+      if (!reading && method !== 'POST') return notAllowed(method, asked.path)
+      return signOut(visitor, door)
     default:
       return refusal('no-route', 'The gateway has no such page.')
   }
@@ -47,34 +85,38 @@ function notAllowed(method: string, path: string): Verdict {
   return refusal('method-not-allowed', `${method} is not supported on ${path}.`)
 }
 
-async function signIn(client: HttpClient, door: Door, head: Head, story: Story): Promise<Verdict> {
+async function signIn(visitor: Visitor, door: Door): Promise<Verdict | null> {
   // Another site must not sign its visitors in here under an identity of its choice.
-  const [origin] = valuesOf(client.fields, 'origin')
-  if (origin !== undefined && !isSameOrigin(origin, head.own))
-    return refusal('cross-origin', `Signing in must be sent from "${head.own.text}", got the Origin "${origin}".`)
+  const { head, authority, connection } = visitor
+  const index = head.find('origin')
+  const origin = index === -1 ? null : head.text(head.valueStart(index), head.valueEnd(index))
+  const own = parseAuthority(authority)
+  if (origin !== null && !(own && isSameOrigin(origin, own)))
+    return refusal('cross-origin', `Signing in must be sent from "${authority}", got the Origin "${origin}".`)
   const now = door.clock.now()
-  const wait = door.attempts.wait(client.address, now)
+  const wait = door.attempts.wait(connection.address, now)
   if (wait > 0) {
     const seconds = Math.ceil(wait / 1000)
     return refusal('too-many-attempts', `Too many failed attempts; try again in ${seconds} s.`, seconds)
   }
-  const form = await readForm(client)
-  if (form === null)
+  const form = await readForm(visitor)
+  if (form === 'gone') return null
+  if (form === 'long')
     return refusal('content-too-large', `The form is limited to ${maxForm} bytes in ${formTime / 1000} s.`)
-  story.traffic.in = form.length
-  const fields = new URLSearchParams(form)
+  visitor.traffic.in = form.text.length
+  const fields = new URLSearchParams(form.text)
   const next = localTarget(fields.get('next') ?? '/')
-  const known = findToken(door.known, (fields.get('token') ?? '').trim())
+  const known = door.credentials.find((fields.get('token') ?? '').trim())
   if (!known) {
-    door.attempts.failed(client.address, now)
+    door.attempts.failed(connection.address, now)
     return page(401, next, 'This token is not valid here.')
   }
-  story.subject = known.token.name
+  visitor.story.subject = known.token.name
   return seeOther(next, setCookie(door, door.sessions.issue(known, now)))
 }
 
-function signOut(client: HttpClient, door: Door): Reply {
-  const session = cookieOf(client.fields, cookieName(door))
+function signOut({ head }: Visitor, door: Door): Reply {
+  const session = cookieOf(head, door.cookie)
   if (session !== null) door.sessions.revoke(session)
   return seeOther('/-/login', `${setCookie(door, '')}; Max-Age=0`)
 }
@@ -84,7 +126,7 @@ function signOut(client: HttpClient, door: Door): Reply {
  * What Lax leaves open (a change made by another site on this host's other ports) is closed by the Origin check.
  */
 function setCookie(door: Door, session: string): string {
-  return `${cookieName(door)}=${session}; Path=/; HttpOnly; SameSite=Lax`
+  return `${door.cookie}=${session}; Path=/; HttpOnly; SameSite=Lax`
 }
 
 function seeOther(to: string, cookie: string): Reply {
@@ -104,25 +146,31 @@ function page(status: number, next: string, message: string | null): Reply {
   return { status, fields: [...pageFields, ...challenge], body: loginPage(localTarget(next), message) }
 }
 
-/** Null when it is too long or too slow. */
-function readForm({ body, left }: HttpClient): Promise<string | null> {
+/** `long`: or too slow. `gone`: nobody waits for an answer any more. */
+function readForm(visitor: Visitor): Promise<{ readonly text: string } | 'long' | 'gone'> {
+  const { connection, gone } = visitor
   return new Promise((resolve) => {
-    const chunks: Buffer[] = []
-    let size = 0
-    const settle = (form: string | null): void => {
+    let text = ''
+    const settle = (form: { readonly text: string } | 'long' | 'gone'): void => {
       clearTimeout(timer)
-      body.off('data', onData)
-      left.removeEventListener('abort', onLeave)
+      gone.removeEventListener('abort', onLeave)
+      connection.stopBody()
       resolve(form)
     }
-    const onLeave = (): void => settle(null)
-    const onData = (chunk: Buffer): void => {
-      chunks.push(chunk)
-      if ((size += chunk.length) > maxForm) settle(null)
-    }
-    const timer = setTimeout(() => settle(null), formTime)
-    left.addEventListener('abort', onLeave, { once: true })
-    body.on('data', onData)
-    body.once('end', () => settle(Buffer.concat(chunks).toString('latin1')))
+    const onLeave = (): void => settle('gone')
+    const timer = setTimeout(() => settle('long'), formTime)
+    gone.addEventListener('abort', onLeave, { once: true })
+    connection.readBody({
+      bodyData: (bytes, start, end) => {
+        text += bytes.toString('latin1', start, end)
+        if (text.length > maxForm) settle('long')
+      },
+      bodyFlush: () => true,
+      bodyWhole: () => settle({ text }),
+      bodyBroken: (refused) => {
+        settle('gone')
+        visitor.refuse(refusalOf(refused))
+      },
+    })
   })
 }

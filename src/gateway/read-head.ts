@@ -1,45 +1,114 @@
-import { parseAuthority } from '../http/authority.ts'
-import type { Reply } from '../http/replies.ts'
-import { requestFraming, valuesOf } from '../http/rewrite.ts'
-import { parseTarget } from '../http/target.ts'
-import type { Refusal } from '../model/admission.ts'
-import type { HttpClient } from './client.ts'
-import { offeredProtocols } from './connection.ts'
-import { allowed, type Head, refusal } from './verdict.ts'
+import {
+  acceptsTrailers,
+  checkSingletons,
+  offeredProtocols,
+  readConnection,
+  readExpectation,
+  readMaxForwards,
+} from '../http/fields.ts'
+import { type Framing, NONE, requestFraming } from '../http/framing.ts'
+import type { Head } from '../http/head.ts'
+import { GET, OPTIONS } from '../http/method.ts'
+import { nameNumber } from '../http/names.ts'
+import { refuse, type Refusal } from '../http/refusal.ts'
+import { checkTarget, pathOf } from '../http/request-target.ts'
+import { normalisePath } from '../http/target.ts'
 
-/** Each field is a line; node:http itself gives up at about this many. */
-const maxFields = 1_000
+/** What a well-formed head asks for. */
+export interface Asked {
+  readonly kind: 'asked'
+  /** As received. */
+  readonly target: string
+  /** Normalised: what is matched, authorised and forwarded. `*` for OPTIONS *. */
+  readonly path: string
+  /** With its `?`, byte for byte; or empty. */
+  readonly query: string
+  readonly framing: Framing
+  /** The options of the Connection field, see `http/fields.ts`. */
+  readonly options: number
+  /** The client waits for a 100 before it sends the body. */
+  readonly expects: boolean
+  /** The protocols offered to change to, or empty. */
+  readonly upgrade: string
+  readonly trailers: boolean
+  /** How many more hops an OPTIONS may take; -1 when it does not say. */
+  readonly hops: number
+}
 
 /** Reads what a request asks for, strictly; nothing is repaired. */
-export function readHead(client: HttpClient): Head | Reply | Refusal {
-  const { fields, method, version, body } = client
-  if (body.httpVersion !== '1.1' && body.httpVersion !== '1.0')
-    return refusal('version-not-supported', 'Only HTTP/1.1 and HTTP/1.0 are spoken here.')
-  if (fields.length > maxFields) return refusal('head-too-large', `More than ${maxFields} fields are not accepted.`)
+export function readRequest(head: Head): Asked | Refusal {
+  const refused = checkTarget(head, 'http')
+  if (refused !== null) return refused
+  const framing = requestFraming(head)
+  if (framing.kind === 'refusal') return framing
+  const repeated = checkSingletons(head)
+  if (repeated !== null) return repeated
+  const options = readConnection(head)
+  if (options === -1) return refuse('request', 'bad-connection-field')
+  const expectation = readExpectation(head)
+  if (typeof expectation !== 'string') return expectation
+  // HTTP/1.0 cannot wait for a 100, and the app would be asked in 1.1.
+  if (head.minor === 0 && head.has(EXPECT)) head.omitted[head.indexOf(EXPECT)] = 1
+  const hops = head.method === OPTIONS ? readMaxForwards(head) : -1
+  if (typeof hops !== 'number') return hops
 
-  const hosts = valuesOf(fields, 'host')
-  if (hosts.length > 1) return refusal('bad-host', 'The field "Host" is given more than once.')
-  if (hosts.length === 0 && version === '1.1') return refusal('bad-host', 'The field "Host" is missing.')
-  const given = hosts.length === 0 ? null : parseAuthority(hosts[0] ?? '')
-  if (hosts.length > 0 && !given) return refusal('bad-host', 'The field "Host" is not a host with an optional port.')
-
-  const framing = requestFraming(fields, version)
-  if (framing.kind === 'invalid')
-    return refusal('bad-framing', `The length of the body is not clear: ${framing.reason}.`)
-
-  const target = parseTarget(client.target)
-  if (target.kind === 'invalid') return refusal('bad-target', `The request target is refused: ${target.reason}.`)
-  if (method === 'TRACE' || method === 'CONNECT') return refusal('method-not-allowed', `${method} is not supported.`)
-  if (target.kind === 'asterisk') {
-    if (method !== 'OPTIONS') return refusal('bad-target', 'The target "*" is only for OPTIONS.')
-    return { status: 204, fields: [['Allow', allowed]], body: '' }
+  const whole = pathOf(head)
+  const target = head.form === 'origin' ? whole : head.text(head.targetStart, head.targetEnd)
+  const mark = whole.indexOf('?')
+  const raw = mark === -1 ? whole : whole.slice(0, mark)
+  const normal = head.form === 'asterisk' || isNormal(raw) ? null : normalisePath(raw)
+  if (normal !== null && 'reason' in normal)
+    return refuse('request', 'bad-target', `The request target is refused: ${normal.reason}.`)
+  // RFC 9110 §7.8 lets every request ask for a change of protocol; only a GET without a body ever needs to.
+  const offers = head.method === GET && (framing.kind === 'none' || framing.length === 0)
+  return {
+    kind: 'asked',
+    target,
+    path: normal === null ? raw : normal.path,
+    query: mark === -1 ? '' : whole.slice(mark),
+    framing,
+    options,
+    expects: expectation === 'continue',
+    upgrade: offers ? offeredProtocols(head, options) : '',
+    trailers: acceptsTrailers(head),
+    hops,
   }
-  // RFC 9112 §3.2.2: the authority of an absolute-form target replaces Host.
-  const own = target.authority === null ? given : parseAuthority(target.authority)
-  if (target.authority !== null && !own) return refusal('bad-target', 'The authority in the request target is invalid.')
-  const expectation = valuesOf(fields, 'expect')
-  if (version === '1.1' && expectation.some((value) => value.toLowerCase() !== '100-continue'))
-    return refusal('expectation-failed', 'Only the expectation "100-continue" is supported.')
-  const nobody = { name: '', port: null, text: '' }
-  return { own: own ?? nobody, path: target.path, query: target.query, framing, upgrade: offeredProtocols(body) }
+}
+
+const EXPECT = nameNumber('expect')
+
+const PERCENT = 0x25
+const DOT = 0x2e
+const SLASH = 0x2f
+const BACKSLASH = 0x5c
+
+/** Whether `normalisePath` would leave it as it is; true for nearly every path there is. */
+function isNormal(path: string): boolean {
+  let last = 0
+  for (let at = 0; at < path.length; at++) {
+    const code = path.charCodeAt(at)
+    if (code === PERCENT || code === BACKSLASH) return false
+    if (last === SLASH && (code === DOT || code === SLASH)) return false
+    last = code
+  }
+  return true
+}
+
+/** Before a head is read. */
+export const nothingAsked: Asked = {
+  kind: 'asked',
+  target: '',
+  path: '',
+  query: '',
+  framing: NONE,
+  options: 0,
+  expects: false,
+  upgrade: '',
+  trailers: false,
+  hops: -1,
+}
+
+/** Of a head that is refused: only its target is told. */
+export function unreadAsked(target: string): Asked {
+  return { ...nothingAsked, target }
 }

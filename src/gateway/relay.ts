@@ -60,19 +60,20 @@ export interface ResponseHead {
   readonly length: number | null
 }
 
-export type Outcome =
-  | { readonly kind: 'answered' }
-  | {
-      readonly kind: 'failed'
-      readonly code: ErrorCode
-      readonly detail: string
-      /** How far it got: no byte can have reached the instance; it was sent; the client has seen a response head. */
-      readonly reached: 'nothing' | 'sent' | 'answering'
-      /** No byte of a response came back. */
-      readonly silent: boolean
-      /** It was sent on a connection that had served before, which the instance may have been about to close. */
-      readonly reused: boolean
-    }
+export type Outcome = { readonly kind: 'answered' } | Failure
+
+/** One try that brought the client no whole response. */
+export interface Failure {
+  readonly kind: 'failed'
+  readonly code: ErrorCode
+  readonly detail: string
+  /** How far it got: no byte can have reached the instance; it was sent; the client has seen a response head. */
+  readonly reached: 'nothing' | 'sent' | 'answering'
+  /** No byte of a response came back. */
+  readonly silent: boolean
+  /** It was sent on a connection that had served before, which the instance may have been about to close. */
+  readonly reused: boolean
+}
 
 /** A relay and the connections it keeps. */
 export interface RelayEngine extends Disposable {

@@ -1,5 +1,11 @@
-import { joinPath } from '../http/target.ts'
-import type { Destination } from './relay.ts'
+import { randomBytes } from 'node:crypto'
+
+import { mapFields, type Mapping } from '../http/mapping.ts'
+import { requestFields, responseFields } from '../http/rewrite.ts'
+import { joinPath, stripPrefix } from '../http/target.ts'
+import type { Match } from '../model/route.ts'
+import { fieldsOfHead, type Patron, RemoteClient } from './remote-client.ts'
+import type { Destination, Outcome, RelayEngine } from './relay.ts'
 
 export interface Remote {
   readonly to: Destination
@@ -7,6 +13,59 @@ export interface Remote {
   readonly host: string
   /** The base path, without a trailing slash. */
   readonly base: string
+}
+
+/** Brings a request to a host we do not run. */
+export function relayRemote(patron: Patron, engine: RelayEngine, url: string, { route }: Match): Promise<Outcome> {
+  const { asked, head, connection, authority, prefix, cookie } = patron
+  const { to, host, base } = remoteOf(url)
+  const mapping: Mapping = {
+    prefix,
+    base,
+    own: [host, `${host}:${to.port}`],
+    public: authority.toLowerCase(),
+    reserved: cookie,
+  }
+  const port = /:(\d+)$/.exec(authority)?.[1]
+  const fields = requestFields(fieldsOfHead(head), {
+    method: patron.method,
+    host,
+    publicHost: authority,
+    publicPort: port === undefined ? patron.publicPort : Number(port),
+    client: connection.address,
+    prefix,
+    requestId: patron.id,
+    traceparent: `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`,
+    subject: patron.subject,
+    dropAuthorization: patron.dropAuthorization,
+    cookie,
+  })
+  const client = new RemoteClient(patron, (received) => {
+    const mapped = mapFields(responseFields(received), mapping)
+    const named = mapped.some(([name]) => name.toLowerCase() === 'x-request-id')
+    return named ? mapped : [...mapped, ['X-Request-Id', patron.id]]
+  })
+  const { framing } = asked
+  const exchange = {
+    to,
+    method: patron.method,
+    target: joinPath(base, stripPrefix(asked.path, prefix)) + asked.query,
+    fields,
+    framing:
+      framing.kind === 'length'
+        ? { kind: 'length' as const, length: framing.length }
+        : { kind: framing.kind === 'chunked' ? ('chunked' as const) : ('none' as const) },
+    upgrade: asked.upgrade === '' ? [] : asked.upgrade.split(', '),
+    expectContinue: asked.expects,
+    client,
+    timeouts: route.timeouts,
+    traffic: patron.traffic,
+  }
+  // A failure before the response head leaves the client to us; else what it got so far stays in flight until it has it.
+  return engine.relay(exchange, patron.gone).then(async (outcome) => {
+    if (outcome.kind === 'answered') await client.done
+    return outcome
+  })
 }
 
 /** Reads the URL of a host we do not run. It was checked when the configuration was read; throws otherwise. */

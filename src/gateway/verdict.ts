@@ -1,21 +1,11 @@
-import type { Authority } from '../http/authority.ts'
+import type { Refusal as Unread, RefusalCode } from '../http/refusal.ts'
 import type { Reply } from '../http/replies.ts'
-import type { Framing } from '../http/rewrite.ts'
-import { type ErrorCode, errors } from '../lib/errors.ts'
+import type { ErrorCode } from '../lib/errors.ts'
 import type { Refusal } from '../model/admission.ts'
-import type { Story } from './door.ts'
+import type { Route } from '../model/route.ts'
 
-/** What came out of a phase: an answer of ours, or that the client has been served. */
-export type Verdict = Reply | Refusal | 'served'
-
-/** What a well-formed head asks for. */
-export interface Head {
-  readonly own: Authority
-  readonly path: string
-  readonly query: string
-  readonly framing: Exclude<Framing, { kind: 'invalid' }>
-  readonly upgrade: readonly string[]
-}
+/** An answer of ours. */
+export type Verdict = Reply | Refusal
 
 export const allowed = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
@@ -23,6 +13,74 @@ export function refusal(code: ErrorCode, detail: string, retryAfter: number | nu
   return { kind: 'refuse', code, detail, route: null, retryAfter }
 }
 
-export function note(story: Story, code: ErrorCode, detail: string): void {
-  story.error = { code, source: errors[code].source, detail }
+/** To OPTIONS where the answer is ours to give. */
+export const methods: Reply = { status: 204, fields: [['Allow', allowed]], body: '' }
+
+export const closing: Refusal = refusal('shutting-down', 'The gateway is shutting down.', 2)
+
+export function holdFull(route: Route): Refusal {
+  const detail = `${route.hold.max} requests are already waiting for the app "${route.app}".`
+  return { kind: 'refuse', code: 'hold-full', detail, route, retryAfter: 1 }
 }
+
+/** In the gateway's words: what the codec would not read. */
+export function refusalOf({ code, status, detail }: Unread): Refusal {
+  return refusal(byCode[code] ?? byStatus[status] ?? 'bad-request', detail)
+}
+
+/**
+ * Whether nothing more may be read from the connection after this answer: the head was in doubt, so where the next one
+ * begins is too (RFC 9112 §11.2), or there is to be no next one.
+ */
+export function isLast(code: ErrorCode): boolean {
+  return lastWords.has(code)
+}
+
+const byStatus: Readonly<Record<number, ErrorCode>> = {
+  405: 'method-not-allowed',
+  408: 'request-timeout',
+  414: 'target-too-long',
+  417: 'expectation-failed',
+  421: 'misdirected',
+  431: 'head-too-large',
+  501: 'unknown-coding',
+  505: 'version-not-supported',
+}
+
+const byCode: Partial<Record<RefusalCode, ErrorCode>> = {
+  'host-missing': 'bad-host',
+  'host-repeated': 'bad-host',
+  'host-invalid': 'bad-host',
+  'bad-target': 'bad-target',
+  'bad-target-form': 'bad-target',
+  'bad-target-scheme': 'bad-target',
+  'target-userinfo': 'bad-target',
+  'length-and-coding': 'bad-framing',
+  'length-repeated': 'bad-framing',
+  'length-invalid': 'bad-framing',
+  'coding-in-old-version': 'bad-framing',
+  'coding-repeated': 'bad-framing',
+  'coding-invalid': 'bad-framing',
+  'bad-chunk-size': 'bad-framing',
+  'chunk-too-large': 'bad-framing',
+  'bad-chunk-line': 'bad-framing',
+  'chunk-overhead': 'bad-framing',
+  'bad-chunk-end': 'bad-framing',
+}
+
+const lastWords: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'bad-request',
+  'bad-target',
+  'bad-host',
+  'bad-framing',
+  'ambiguous-credentials',
+  'method-not-allowed',
+  'request-timeout',
+  'expectation-failed',
+  'head-too-large',
+  'target-too-long',
+  'misdirected',
+  'unknown-coding',
+  'version-not-supported',
+  'shutting-down',
+])

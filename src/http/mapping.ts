@@ -21,7 +21,7 @@ export function mapFields(fields: FieldList, mapping: Mapping): Field[] {
     const lower = name.toLowerCase()
     if (lower === 'location') mapped.push([name, mapLocation(value, mapping)])
     else if (lower !== 'set-cookie') mapped.push([name, value])
-    else if (cookieName(value) !== mapping.reserved) mapped.push([name, mapCookie(value, mapping)])
+    else if (!isReserved(value, mapping)) mapped.push([name, mapCookie(value, mapping)])
   }
   return mapped
 }
@@ -55,6 +55,11 @@ export function mapCookie(value: string, mapping: Mapping): string {
   return value.replace(/(;\s*path\s*=\s*)(\/[^;]*)/i, (_, before: string, path: string) => {
     return before + toPublic(path.trimEnd(), mapping)
   })
+}
+
+/** Whether it sets the cookie that no app may set. */
+export function isReserved(value: string, mapping: Mapping): boolean {
+  return cookieName(value) === mapping.reserved
 }
 
 function toPublic(path: string, mapping: Mapping): string {

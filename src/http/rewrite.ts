@@ -137,7 +137,8 @@ export function cookieOf(fields: FieldList, name: string): string | null {
   return null
 }
 
-function withoutCookie(value: string, name: string): string {
+/** A Cookie value without one of its cookies. */
+export function withoutCookie(value: string, name: string): string {
   if (!value.includes(name)) return value
   return value
     .split(';')
@@ -205,8 +206,11 @@ function isOurs(lower: string): boolean {
 /** W3C Trace Context §3.2: one field, known shape, no all-zero id, version ff is never valid. */
 function traceOf(fields: FieldList): string | null {
   const [value, ...more] = valuesOf(fields, 'traceparent')
-  if (value === undefined || more.length > 0) return null
+  return value !== undefined && more.length === 0 && validTraceparent(value) ? value : null
+}
+
+export function validTraceparent(value: string): boolean {
   const parts = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?$/.exec(value)
-  if (!parts || parts[1] === 'ff' || (parts[1] === '00' && parts[4] !== undefined)) return null
-  return /^0+$/.test(parts[2] ?? '') || /^0+$/.test(parts[3] ?? '') ? null : value
+  if (!parts || parts[1] === 'ff' || (parts[1] === '00' && parts[4] !== undefined)) return false
+  return !/^0+$/.test(parts[2] ?? '') && !/^0+$/.test(parts[3] ?? '')
 }

@@ -26,6 +26,9 @@ export type ErrorCode =
   | 'expectation-failed'
   | 'too-many-attempts'
   | 'head-too-large'
+  | 'target-too-long'
+  | 'misdirected'
+  | 'unknown-coding'
   | 'client-left'
   | 'version-not-supported'
   // ours
@@ -33,6 +36,7 @@ export type ErrorCode =
   | 'not-ready'
   | 'closed'
   | 'hold-full'
+  | 'busy'
   | 'shutting-down'
   // the app's
   | 'unreachable'
@@ -59,6 +63,9 @@ export const errors: Readonly<Record<ErrorCode, ErrorKind>> = {
   'expectation-failed': client(417, 'Expectation not supported'),
   'too-many-attempts': client(429, 'Too many attempts', 'later'),
   'head-too-large': client(431, 'Request head too large'),
+  'target-too-long': client(414, 'Request target too long'),
+  misdirected: client(421, 'Misdirected request'),
+  'unknown-coding': client(501, 'Transfer coding not supported'),
   // 499 is nginx's word for it; nobody is left to read it, only the journal does.
   'client-left': client(499, 'Client closed the connection'),
   'version-not-supported': client(505, 'HTTP version not supported'),
@@ -67,6 +74,7 @@ export const errors: Readonly<Record<ErrorCode, ErrorKind>> = {
   'not-ready': { status: 503, source: 'app', retry: 'later', title: 'App not ready' },
   closed: { status: 503, source: 'app', retry: 'later', title: 'App not available' },
   'hold-full': { status: 503, source: 'gateway', retry: 'later', title: 'Too many requests waiting for this app' },
+  busy: { status: 503, source: 'app', retry: 'later', title: 'App has too many connections' },
   'shutting-down': { status: 503, source: 'gateway', retry: 'later', title: 'Gateway shutting down' },
 
   unreachable: app(502, 'App not reachable'),

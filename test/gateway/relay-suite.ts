@@ -4,15 +4,13 @@ import type { ServerResponse } from 'node:http'
 import { describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import type { RelayEngine } from '../../src/gateway/relay.ts'
+import type { Target } from '../../src/model/route.ts'
 import { eventually, within } from '../support/wait.ts'
 import {
   type App,
-  at,
   echo,
   type Echoed,
   type Front,
-  ready,
   route,
   sent,
   startApp,
@@ -24,10 +22,10 @@ import {
 } from './kit.ts'
 
 /** What every relay must do, seen from both sockets. */
-export function relaySuite(name: string, createEngine: () => RelayEngine): void {
+export function relaySuite(name: string, targetOf: (port: number) => Target): void {
   const start = async (app: App, more: Parameters<typeof route>[2] = {}): Promise<Front> => {
-    const front = await startFront({ engine: createEngine() })
-    front.routes([route('hello', ready(at(1, app.port)), more)])
+    const front = await startFront()
+    front.routes([route('hello', targetOf(app.port), more)])
     return front
   }
   const auth = `Host: h\r\nX-API-Token: ${token}\r\n`
@@ -121,7 +119,8 @@ export function relaySuite(name: string, createEngine: () => RelayEngine): void 
       const response = await wire.response()
       if (response.status === 400) return
       assert.equal((response.json() as unknown as Echoed).body, 'abc')
-      for (const value of sent(response, 'host')) assert.equal(value, 'h')
+      assert.equal(sent(response, 'host').length, 1)
+      assert.doesNotMatch(response.body, /evil/)
     })
 
     test('streams an upload as it comes, with back-pressure', async () => {
@@ -687,8 +686,8 @@ export function relaySuite(name: string, createEngine: () => RelayEngine): void 
         const response = await wire.response()
         assert.deepEqual([response.status, response.body], [status, body])
         // What came behind is a request of its own, or nothing at all.
-        const rest = await wire.untilEnded()
-        assert.ok(rest === '' || rest.startsWith('HTTP/1.1 401'), rest)
+        const next = await wire.response().catch(() => null)
+        assert.ok(next === null || next.status === 401)
         assert.equal(smuggled, false)
       })
     }

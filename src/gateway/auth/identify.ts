@@ -1,8 +1,10 @@
-import { type Authority, isSameOrigin } from '../../http/authority.ts'
-import { cookieOf, type FieldList, valuesOf } from '../../http/rewrite.ts'
+import { isSameOrigin, parseAuthority } from '../../http/authority.ts'
+import type { Head } from '../../http/head.ts'
+import { isSafe } from '../../http/method.ts'
+import { nameNumber } from '../../http/names.ts'
 import type { Caller } from '../../model/admission.ts'
 import type { Sessions } from './sessions.ts'
-import { findToken, type Known } from './tokens.ts'
+import type { Credentials, Known } from './tokens.ts'
 
 export interface Identity {
   readonly caller: Caller
@@ -10,59 +12,84 @@ export interface Identity {
   readonly authorizationIsOurs: boolean
 }
 
+/** Before anybody looked. */
+export const nobody: Identity = { caller: { kind: 'anonymous' }, authorizationIsOurs: false }
+
 export interface Showing {
-  readonly fields: FieldList
-  readonly method: string
+  readonly head: Head
   readonly upgrade: boolean
-  readonly own: Authority
+  /** The name of the session cookie. */
   readonly cookie: string
   readonly now: number
 }
 
 /** Who is calling, by the first that is there: X-API-Token, a Bearer of ours, the session cookie. */
-export function identify(showing: Showing, known: readonly Known[], sessions: Sessions): Identity {
-  const { fields } = showing
-  const keys = valuesOf(fields, 'x-api-token')
-  const authorizations = valuesOf(fields, 'authorization')
-  if (keys.length > 1) return ambiguous('The field "X-API-Token" is given more than once.')
-  if (authorizations.length > 1) return ambiguous('The field "Authorization" is given more than once.')
+export function identify(showing: Showing, credentials: Credentials, sessions: Sessions): Identity {
+  const { head } = showing
+  if (head.isRepeated(X_API_TOKEN)) return ambiguous('The field "X-API-Token" is given more than once.')
+  if (head.isRepeated(AUTHORIZATION)) return ambiguous('The field "Authorization" is given more than once.')
 
-  const [key] = keys
-  const bearer = /^bearer +(\S+)$/i.exec(authorizations[0] ?? '')?.[1]
-  const byBearer = bearer === undefined ? null : findToken(known, bearer)
-  const ours = byBearer !== null
-  if (key !== undefined) {
+  const bearer = head.has(AUTHORIZATION) ? /^bearer +(\S+)$/i.exec(head.value(AUTHORIZATION))?.[1] : undefined
+  const byBearer = bearer === undefined ? null : credentials.find(bearer)
+  if (head.has(X_API_TOKEN)) {
+    const key = head.value(X_API_TOKEN)
+    const ours = byBearer !== null
     if (bearer !== undefined && bearer !== key)
       return {
         ...ambiguous('"X-API-Token" and "Authorization: Bearer" are given and differ.'),
         authorizationIsOurs: ours,
       }
-    return { caller: toCaller(findToken(known, key)), authorizationIsOurs: ours }
+    return { caller: toCaller(credentials.find(key)), authorizationIsOurs: ours }
   }
   if (byBearer) return { caller: toCaller(byBearer), authorizationIsOurs: true }
 
   // A page behind the gateway may well send a Bearer of its app's own: it is the app's business, the cookie is ours.
-  const cookie = cookieOf(fields, showing.cookie)
-  const bySession = cookie === null ? null : sessions.find(known, cookie, showing.now)
-  if (bySession) return { caller: { ...toCaller(bySession), ...crossSite(showing) }, authorizationIsOurs: false }
+  const cookie = head.has(COOKIE) ? cookieOf(head, showing.cookie) : null
+  const bySession = cookie === null ? null : sessions.find(credentials.known, cookie, showing.now)
+  if (bySession) return { caller: { ...bySession.caller, ...crossSite(showing) }, authorizationIsOurs: false }
   return { caller: { kind: bearer === undefined ? 'anonymous' : 'unknown' }, authorizationIsOurs: false }
+}
+
+/** The value of a cookie, or null. */
+export function cookieOf(head: Head, name: string): string | null {
+  for (const value of valuesOf(head, COOKIE)) {
+    for (const pair of value.split(';')) {
+      const at = pair.indexOf('=')
+      if (at !== -1 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim()
+    }
+  }
+  return null
+}
+
+const X_API_TOKEN = nameNumber('x-api-token')
+const AUTHORIZATION = nameNumber('authorization')
+const COOKIE = nameNumber('cookie')
+
+function valuesOf(head: Head, name: number): string[] {
+  const values: string[] = []
+  for (let index = 0; index < head.count; index++)
+    if (head.names[index] === name) values.push(head.text(head.valueStart(index), head.valueEnd(index)))
+  return values
 }
 
 /**
  * A browser attaches its cookie also to what another site makes it send. For reads its same-origin policy keeps the
  * answer from that site; for changes and for WebSockets, which that policy does not cover, the Origin must be ours.
  */
-function crossSite({ fields, method, upgrade, own }: Showing): { readonly crossSite: string } | null {
-  if (!upgrade && (method === 'GET' || method === 'HEAD' || method === 'OPTIONS')) return null
-  const origins = valuesOf(fields, 'origin')
-  if (origins.length === 1 && isSameOrigin(origins[0] ?? '', own)) return null
+function crossSite({ head, upgrade }: Showing): { readonly crossSite: string } | null {
+  if (!upgrade && isSafe(head.method)) return null
+  const origins: string[] = []
+  for (let index = head.find('origin'); index !== -1; index = head.find('origin', index + 1))
+    origins.push(head.text(head.valueStart(index), head.valueEnd(index)))
+  const authority = head.text(head.authorityStart, head.authorityEnd)
+  const own = parseAuthority(authority)
+  if (own && origins.length === 1 && isSameOrigin(origins[0] ?? '', own)) return null
   const got = origins.length === 0 ? 'no Origin' : `the Origin "${origins.join(', ')}"`
-  return { crossSite: `A signed-in browser must send this from "${own.text}", got ${got}.` }
+  return { crossSite: `A signed-in browser must send this from "${authority}", got ${got}.` }
 }
 
 function toCaller(known: Known | null): Caller {
-  if (!known) return { kind: 'unknown' }
-  return { kind: 'known', subject: known.token.name, apps: known.token.apps, crossSite: null }
+  return known?.caller ?? { kind: 'unknown' }
 }
 
 function ambiguous(reason: string): Identity {

@@ -1,5 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 
+import type { Caller } from '../../model/admission.ts'
+
 export interface Auth {
   readonly tokens: readonly Token[]
 }
@@ -16,20 +18,44 @@ export interface Token {
 export interface Known {
   readonly token: Token
   readonly digest: Buffer
+  /** Who shows it. */
+  readonly caller: Caller & { readonly kind: 'known' }
 }
 
-/** Digests that are not 32 bytes of hex can never match and are left out. */
-export function knownTokens(auth: Auth): readonly Known[] {
-  return auth.tokens
-    .map((token) => ({ token, digest: Buffer.from(token.sha256, 'hex') }))
-    .filter(({ digest }) => digest.length === 32)
-}
+/** The tokens that are good now. Replaced whole, with what it remembers. */
+export class Credentials {
+  readonly known: readonly Known[]
+  /**
+   * Credentials that were found good, as they were sent: hashing costs more than all else that is done to a small
+   * request. It holds at most one entry a token, is never shown, and only a whole match finds anything.
+   */
+  readonly #seen = new Map<string, Known>()
 
-/** Compares with every token, whichever matches, so that the time taken tells nothing. */
-export function findToken(known: readonly Known[], credential: string): Known | null {
-  // Field values are latin-1: the bytes that were sent are what is digested.
-  const digest = createHash('sha256').update(credential, 'latin1').digest()
-  let found: Known | null = null
-  for (const one of known) if (timingSafeEqual(one.digest, digest)) found ??= one
-  return found
+  /** Digests that are not 32 bytes of hex can never match and are left out. */
+  constructor(auth: Auth) {
+    this.known = auth.tokens
+      .map((token) => ({
+        token,
+        digest: Buffer.from(token.sha256, 'hex'),
+        caller: { kind: 'known' as const, subject: token.name, apps: token.apps, crossSite: null },
+      }))
+      .filter(({ digest }) => digest.length === 32)
+  }
+
+  find(credential: string): Known | null {
+    const seen = this.#seen.get(credential)
+    if (seen !== undefined) return seen
+    const found = this.#compare(credential)
+    if (found) this.#seen.set(credential, found)
+    return found
+  }
+
+  /** With every token, whichever matches, so that the time taken tells nothing. */
+  #compare(credential: string): Known | null {
+    // Field values are latin-1: the bytes that were sent are what is digested.
+    const digest = createHash('sha256').update(credential, 'latin1').digest()
+    let found: Known | null = null
+    for (const one of this.known) if (timingSafeEqual(one.digest, digest)) found ??= one
+    return found
+  }
 }

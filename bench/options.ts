@@ -1,0 +1,41 @@
+import { parseArgs } from 'node:util'
+
+export interface Options {
+  /** One short round of everything, to see that it works. */
+  readonly quick: boolean
+  /** Names of workloads, or their first parts, or `memory`; empty for all. */
+  readonly only: readonly string[]
+  /** Names of peers; empty for the usual ones. */
+  readonly peers: readonly string[]
+  /** Of one measurement. */
+  readonly seconds: number
+  readonly warm: number
+  readonly rounds: number
+}
+
+export const usage = `npm run bench -- [--quick] [--only get-64,log,memory] [--peers nginx,quaymaster] [--seconds 2]
+
+A run of all workloads with all peers, without --quick, writes bench/RESULTS.md; every other run only prints.`
+
+export function readOptions(argv: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string', default: '' },
+      peers: { type: 'string', default: '' },
+      seconds: { type: 'string' },
+    },
+  })
+  const seconds = Number(values.seconds ?? (values.quick ? 1 : 2))
+  if (!(seconds > 0)) throw new Error(`--seconds must be a number above 0, not ${values.seconds}.`)
+  const words = (text: string): string[] => text.split(',').filter((word) => word !== '')
+  return {
+    quick: values.quick,
+    only: words(values.only),
+    peers: words(values.peers),
+    seconds,
+    warm: values.quick ? 0.5 : 1,
+    rounds: values.quick ? 1 : 3,
+  }
+}

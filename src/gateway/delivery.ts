@@ -1,0 +1,296 @@
+import type { Socket } from 'node:net'
+
+import { acceptedProtocol, persists } from '../http/fields.ts'
+import { type Framing, reframe } from '../http/framing.ts'
+import type { Head } from '../http/head.ts'
+import type { Refusal } from '../http/refusal.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { ErrorCode } from '../lib/errors.ts'
+import type { Upstream } from '../model/route.ts'
+import type { TimeoutSettings } from '../model/settings.ts'
+import { interimOut, responseOut, type Return, switchOut } from './incoming.ts'
+import type { Link, LinkUser } from './link.ts'
+import { type Passage, requestOut } from './outgoing.ts'
+import type { Pool } from './pool.ts'
+import type { Failure } from './relay.ts'
+import type { BodySink } from './served.ts'
+import type { Timeouts } from './timeouts.ts'
+import { refusalOf } from './verdict.ts'
+
+/** How long the second side of a tunnel may take to get its last bytes after the first is closed. */
+const lastBytes = 2_000
+
+/** The exchange a delivery is made for. */
+export interface Errand extends Passage, Return {
+  readonly clock: Clock
+  readonly timeouts: Timeouts
+  /** Whether the connection may go on after this response, if nothing in the exchange forbids it. */
+  readonly mayPersist: boolean
+  readonly traffic: { in: number; out: number }
+  /** Of the final response, once its head is on its way. */
+  status: number
+  /** Over: null when the client has got its response. `persist`: the connection may serve on. */
+  ended(failure: Failure | null, persist: boolean): void
+}
+
+const joining = 0
+const sending = 1
+const awaiting = 2
+const answering = 3
+const tunnelling = 4
+const leaving = 5
+const over = 6
+
+/** One try of a request at one instance: the request out, the response back, both as they come. */
+export class Delivery implements LinkUser, BodySink {
+  readonly upstream: Upstream
+  readonly #errand: Errand
+  readonly #pool: Pool
+  readonly #route: TimeoutSettings
+  #link: Link | null = null
+  #phase = joining
+  #reused = false
+  #received = 0
+  #whole = false
+  #persist = false
+  #closeDelimited = false
+  #discards = false
+  /** Of a tunnel: how many of its two sides are closed. */
+  #closed = 0
+
+  constructor(errand: Errand, upstream: Upstream, pool: Pool, route: TimeoutSettings) {
+    this.#errand = errand
+    this.upstream = upstream
+    this.#pool = pool
+    this.#route = route
+  }
+
+  start(now: number): void {
+    this.#errand.connection.deadline = now + this.#route.connect
+    if (!this.#pool.join(this, now)) this.#fail('busy', 'The app has as many connections as it may have.')
+  }
+
+  /** Ends it without a word: the client is gone, or somebody else tells. */
+  stop(): void {
+    if (this.#phase === over) return
+    this.#phase = over
+    this.#errand.connection.stopBody()
+    if (this.#link === null) this.#pool.leave(this)
+    else this.#link.destroy()
+    this.#link = null
+  }
+
+  cut(): void {
+    this.#fail('cut', 'The exchange was ended.', this.#link?.silent ?? true)
+  }
+
+  late(now: number): void {
+    const { connection, asked, timeouts } = this.#errand
+    switch (this.#phase) {
+      case joining:
+        return this.#fail('connect-timeout', 'The connection was not accepted in time.')
+      case awaiting:
+        return this.#fail('response-timeout', `The app did not answer within ${this.#route.response} ms.`)
+      case sending: {
+        const came = connection.received - this.#received
+        const enough = asked.framing.kind === 'chunked' ? 1 : (timeouts.bodyRate * timeouts.body) / 1_000
+        // While the app takes no more, it is not the client who is slow.
+        if (came < enough && !connection.isPaused)
+          return this.#fail('request-timeout', `Only ${came} bytes of the body came in ${timeouts.body} ms.`)
+        return this.#watchBody(now)
+      }
+      case tunnelling:
+        this.#link?.destroy()
+        connection.abort(false)
+        return this.#done()
+      default:
+        return this.#fail('client-left', `The client took no byte of its response for ${timeouts.stall} ms.`)
+    }
+  }
+
+  linked(link: Link): void {
+    const { connection, head } = this.#errand
+    this.#link = link
+    this.#reused = link.used > 0
+    link.begin(this, head.method)
+    link.out.request(head, requestOut(this.#errand))
+    if (connection.bodyRead) {
+      link.out.flush()
+      this.#sent()
+      return
+    }
+    this.#phase = sending
+    this.#watchBody(this.#errand.clock.now())
+    connection.readBody(this)
+    // With body bytes at hand the head leaves together with them.
+    if (connection.ahead === 0) this.#link?.out.flush()
+  }
+
+  bodyData(bytes: Buffer, start: number, end: number): void {
+    this.#errand.traffic.in += end - start
+    this.#link?.out.data(bytes, start, end)
+  }
+
+  bodyFlush(): boolean {
+    if (this.#phase === tunnelling) this.#watchTunnel()
+    return this.#link?.out.flush() ?? true
+  }
+
+  bodyWhole(): void {
+    if (this.#phase === tunnelling) return void this.#link?.socket.end()
+    // Trailers of a request are dropped: no app we run expects any, and merged they could be anything.
+    this.#link?.out.last(null)
+    this.#link?.out.flush()
+    this.#sent()
+  }
+
+  bodyBroken(refusal: Refusal): void {
+    const { code, detail } = refusalOf(refusal)
+    this.#fail(code, detail)
+  }
+
+  /** The app takes bytes again. */
+  drained(): void {
+    this.#errand.connection.resume()
+  }
+
+  /** The client takes bytes again. */
+  clientDrained(): void {
+    if (this.#phase === answering) this.#errand.connection.deadline = Number.POSITIVE_INFINITY
+    this.#link?.socket.resume()
+  }
+
+  interim(head: Head): void {
+    const { connection, head: request } = this.#errand
+    // RFC 9110 §15.2: a 1xx MUST NOT be sent to an HTTP/1.0 client.
+    if (request.minor > 0) connection.out.response(head, interimOut())
+  }
+
+  responded(head: Head, framing: Framing): void {
+    const { connection, head: request, asked, mayPersist } = this.#errand
+    this.#phase = answering
+    connection.deadline = Number.POSITIVE_INFINITY
+    // RFC 9110 §15.3.6: a 205 has no content; what an app sends with it all the same is read and dropped.
+    this.#discards = head.status === 205
+    const back = this.#discards ? empty : reframe(framing, request.minor)
+    this.#closeDelimited = back.kind === 'close'
+    // An app that answers an upload before its end may leave the rest of it in the way of the next request.
+    this.#persist = mayPersist && connection.bodyRead && back.kind !== 'close' && persists(request, asked.options)
+    const says = this.#persist ? (request.minor === 0 ? 'keep-alive' : '') : 'close'
+    this.#errand.status = head.status
+    connection.out.response(head, responseOut(head, this.#errand, back, says))
+  }
+
+  data(bytes: Buffer, start: number, end: number): void {
+    if (this.#discards) return
+    this.#errand.traffic.out += end - start
+    this.#errand.connection.out.data(bytes, start, end)
+  }
+
+  whole(trailers: Head | null): void {
+    const { connection, asked } = this.#errand
+    this.#whole = true
+    if (!this.#discards) connection.out.last(asked.trailers ? trailers : null)
+  }
+
+  flush(): boolean {
+    const { connection, clock, timeouts } = this.#errand
+    const more = connection.out.flush()
+    if (this.#phase === tunnelling) this.#watchTunnel()
+    if (!more && this.#phase === answering) connection.deadline = clock.now() + timeouts.stall
+    if (this.#whole && !connection.bodyRead) {
+      connection.stopBody()
+      this.#link?.abandon()
+    }
+    return more
+  }
+
+  switched(head: Head): boolean {
+    const { connection, asked } = this.#errand
+    const protocol = acceptedProtocol(head, asked.upgrade)
+    const link = this.#link
+    if (protocol === '' || link === null) return false
+    this.#phase = tunnelling
+    this.#errand.status = 101
+    this.#watchTunnel()
+    connection.out.response(head, switchOut(head, this.#errand, protocol))
+    // What the client sent early was held for this moment.
+    connection.readAll(this)
+    return true
+  }
+
+  /** The app ended its side of the tunnel: the client hears of it and may go on. */
+  finished(): void {
+    this.#errand.connection.socket.end()
+  }
+
+  /** The client's side of the tunnel is closed. */
+  clientClosed(): void {
+    this.#sideClosed(this.#link?.socket)
+  }
+
+  released(): void {
+    this.#link = null
+    this.#phase = leaving
+    const { connection, clock, timeouts } = this.#errand
+    const { socket } = connection
+    if (socket.writableLength === 0) return this.#done()
+    // What it got so far stays in flight until it has it: an app that drains is not done before.
+    connection.deadline = clock.now() + timeouts.stall
+    socket.write(nothing, () => this.#done())
+  }
+
+  lost(code: ErrorCode, detail: string, silent: boolean): void {
+    this.#link = null
+    if (this.#phase === tunnelling) this.#sideClosed(this.#errand.connection.socket)
+    else this.#fail(code, detail, silent)
+  }
+
+  /** What the other side sent before is still on its way out; the rest of its time is bounded. */
+  #sideClosed(other: Socket | undefined): void {
+    if (++this.#closed === 2 || other === undefined) return this.#done()
+    other.destroySoon()
+    setTimeout(() => other.destroy(), lastBytes).unref()
+  }
+
+  #sent(): void {
+    const { connection, clock } = this.#errand
+    if (this.#phase <= awaiting) {
+      this.#phase = awaiting
+      const { response } = this.#route
+      connection.deadline = response === 0 ? Number.POSITIVE_INFINITY : clock.now() + response
+    }
+    this.#link?.sent()
+  }
+
+  #watchTunnel(): void {
+    const { connection, timeouts, clock } = this.#errand
+    connection.deadline = timeouts.tunnel === 0 ? Number.POSITIVE_INFINITY : clock.now() + timeouts.tunnel
+  }
+
+  #watchBody(now: number): void {
+    const { connection, timeouts } = this.#errand
+    this.#received = connection.received
+    connection.deadline = now + timeouts.body
+  }
+
+  #done(): void {
+    if (this.#phase === over) return
+    this.#phase = over
+    this.#errand.ended(null, this.#persist)
+  }
+
+  #fail(code: ErrorCode, detail: string, silent = true): void {
+    if (this.#phase === over) return
+    const { connection } = this.#errand
+    const phase = this.#phase
+    this.stop()
+    connection.deadline = Number.POSITIVE_INFINITY
+    if (phase >= answering) connection.abort(this.#closeDelimited)
+    const reached = phase === joining ? 'nothing' : phase >= answering ? 'answering' : 'sent'
+    this.#errand.ended({ kind: 'failed', code, detail, reached, silent, reused: this.#reused }, false)
+  }
+}
+
+const empty: Framing = { kind: 'length', length: 0 }
+const nothing = Buffer.alloc(0)

@@ -1,0 +1,300 @@
+import type { Head } from '../http/head.ts'
+import type { Reply } from '../http/replies.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { ErrorCode } from '../lib/errors.ts'
+import { admit, type Ask, type Refusal, subjectFor } from '../model/admission.ts'
+import type { Match, Route, Upstream } from '../model/route.ts'
+import { answerOf, mayServeOn, replyBytes } from './answer.ts'
+import { type Identity, identify, nobody } from './auth/identify.ts'
+import type { Connection } from './connection.ts'
+import { Delivery, type Errand } from './delivery.ts'
+import type { Door } from './door.ts'
+import type { Flight } from './inflight.ts'
+import { serveOwn, type Visitor } from './own.ts'
+import { authorityOf } from './outgoing.ts'
+import { type Asked, nothingAsked, readRequest, unreadAsked } from './read-head.ts'
+import type { Failure } from './relay.ts'
+import type { Patron } from './remote-client.ts'
+import { relayRemote } from './remote.ts'
+import { type Again, choose, isRepeatable, mayTryAgain, none, retryAfter } from './retry.ts'
+import type { Served } from './served.ts'
+import { Story } from './story.ts'
+import type { Timeouts } from './timeouts.ts'
+import { closing, holdFull, isLast, methods, refusal, refusalOf } from './verdict.ts'
+
+/**
+ * The life of a request, from its head to its one journal entry, through phases whose order is the design: the head,
+ * what is the gateway's own, who it is, route and permission, hold, in flight, the try at an instance, the next try.
+ * Where nothing has to be waited for, all of it happens in one call of `begin`: without a promise, a timer or a closure.
+ */
+export class Exchange implements Served, Errand, Patron, Visitor, Flight {
+  readonly story: Story
+  readonly id: string
+  readonly since: number
+  readonly cookie: string
+  readonly publicPort: number
+  readonly connection: Connection
+  readonly head: Head
+  readonly method: string
+  readonly traffic: { in: number; out: number }
+  readonly clock: Clock
+  readonly timeouts: Timeouts
+  asked: Asked = nothingAsked
+  app = ''
+  run: number | null = null
+  status = 0
+  slot = -1
+  target = ''
+  prefix = ''
+  subject: string | null = null
+  dropAuthorization = false
+  /** The authority the client used. */
+  authority = ''
+  instance = ''
+  /** Of a response relayed from a host we do not run: whether the connection may serve on, and who waits for `drain`. */
+  persist = false
+  drain: (() => void) | null = null
+  /** Of the instance, for what it says of itself. */
+  port = 0
+  readonly #door: Door
+  #identity: Identity = nobody
+  #route: Route | null = null
+  #delivery: Delivery | null = null
+  #avoid: Set<number> | null = null
+  #replayed = false
+  #over = false
+  #gone: AbortController | null = null
+
+  constructor(door: Door, connection: Connection, head: Head) {
+    this.#door = door
+    this.connection = connection
+    this.head = head
+    this.method = head.methodText()
+    this.story = new Story(door.clock)
+    this.id = this.story.id
+    this.since = this.story.since
+    this.traffic = this.story.traffic
+    this.cookie = door.cookie
+    this.publicPort = door.port
+    this.clock = door.clock
+    this.timeouts = door.timeouts
+  }
+
+  get mayPersist(): boolean {
+    return !this.#door.closing
+  }
+
+  /** Aborted with an ErrorCode when the exchange has to end; for what cannot be told by a call. */
+  get gone(): AbortSignal {
+    return (this.#gone ??= new AbortController()).signal
+  }
+
+  begin(): void {
+    try {
+      this.#pass()
+    } catch (error) {
+      this.failed(error)
+    }
+  }
+
+  #pass(): void {
+    const { connection, head } = this
+    const door = this.#door
+    // 1 the head, strictly; nothing is repaired
+    const asked = readRequest(head)
+    if (asked.kind === 'refusal') {
+      this.target = head.text(head.targetStart, head.targetEnd)
+      this.asked = unreadAsked(this.target)
+      return this.refuse(refusalOf(asked))
+    }
+    this.asked = asked
+    this.target = asked.target
+    connection.expectBody(asked.framing)
+    this.authority = authorityOf(head, connection)
+    if (head.form === 'asterisk') return this.reply(methods)
+    // 2 what is the gateway's own
+    if (asked.path.startsWith('/-') && serveOwn(this, door)) return
+    if (door.closing) return this.refuse(closing)
+    // 3 who it is
+    const upgrade = asked.upgrade !== ''
+    this.#identity = identify(
+      { head, upgrade, cookie: door.cookie, now: this.story.since },
+      door.credentials,
+      door.sessions,
+    )
+    const { caller } = this.#identity
+    if (caller.kind === 'known') this.story.subject = caller.subject
+    this.#attempt(this.story.since)
+  }
+
+  /** 4 route, permission, target. Each try begins here, so that it goes where the table says now. */
+  #attempt(now: number): void {
+    const door = this.#door
+    const { asked, connection, method } = this
+    const { caller } = this.#identity
+    const ask: Ask = {
+      method,
+      host: connection.lastHost,
+      path: asked.path,
+      query: asked.query,
+      caller,
+      held: this.story.held,
+      avoid: this.#avoid ?? none,
+    }
+    const decision = admit(ask, door.index, now)
+    if (decision.kind === 'refuse') return this.refuse(decision)
+    if (door.closing) return this.refuse(closing)
+    const route = 'match' in decision ? decision.match.route : decision.route
+    this.app = route.app
+    this.#route = route
+    if (decision.kind === 'redirect') return this.reply({ status: 308, fields: [['Location', decision.to]], body: '' })
+    if (decision.kind === 'hold') return void this.#hold(route, decision.for).catch((error) => this.failed(error))
+    // RFC 9110 §7.6.2: with nothing left to count, the answer is ours to give.
+    if (asked.hops === 0) return this.reply(methods)
+    if (decision.kind === 'remote') return this.#sendRemote(decision.match, decision.url)
+    this.#send(decision.match, choose(decision.upstreams, door.inflight), now)
+  }
+
+  /** Waits for the app, and asks again. */
+  async #hold(route: Route, time: number): Promise<void> {
+    const { hold, want } = this.#door
+    // Ready by the table, but it refused us: a little later it may not, or the table will know better.
+    const refused = route.target.kind === 'ready'
+    if (!refused) want(route.app)
+    const since = this.clock.now()
+    const held = await hold.wait(route.app, route.hold, refused ? Math.min(time, retryAfter) : time, this.gone)
+    const now = this.clock.now()
+    this.story.held += now - since
+    if (this.#over) return
+    if (refused) this.#avoid?.clear()
+    if (held !== 'full') return this.#attempt(now)
+    this.refuse(holdFull(route))
+  }
+
+  /** 5 in flight; 6 the try */
+  #send(match: Match, upstream: Upstream, now: number): void {
+    this.#aim(match, upstream.run)
+    this.port = upstream.port
+    this.instance = `${upstream.host}:${upstream.port}`
+    const delivery = new Delivery(this, upstream, this.#door.upstreams.poolOf(upstream), match.route.timeouts)
+    this.#delivery = delivery
+    this.#door.inflight.enter(this)
+    delivery.start(now)
+  }
+
+  #sendRemote(match: Match, url: string): void {
+    this.#aim(match, null)
+    this.#door.inflight.enter(this)
+    relayRemote(this, this.#door.remotes, url, match).then(
+      (outcome) => this.ended(outcome.kind === 'failed' ? outcome : null, this.persist),
+      (error: unknown) => this.failed(error),
+    )
+  }
+
+  #aim({ route, prefix }: Match, run: number | null): void {
+    this.prefix = route.strip ? prefix : ''
+    this.run = run
+    this.subject = subjectFor(this.#identity.caller, route)
+    this.dropAuthorization = this.#identity.authorizationIsOurs
+  }
+
+  /** 7 the outcome of a try */
+  ended(failure: Failure | null, persist: boolean): void {
+    const door = this.#door
+    door.inflight.leave(this)
+    if (this.#over) return
+    if (failure === null) return this.#finish(persist)
+    const chances = {
+      upstream: this.#delivery?.upstream ?? null,
+      avoid: (this.#avoid ??= new Set<number>()),
+      replayed: this.#replayed,
+      repeatable: isRepeatable(this.head, this.asked),
+    }
+    this.#delivery = null
+    const again = mayTryAgain(failure, chances, door)
+    if (typeof again === 'string') return this.#settle(again, failure)
+    again.then(
+      (later) => this.#over || this.#settle(later, failure),
+      (error: unknown) => this.failed(error),
+    )
+  }
+
+  #settle(again: Again, failure: Failure): void {
+    if (again === 'replay') this.#replayed = true
+    if (again !== 'no') return this.#attempt(this.clock.now())
+    this.story.note(failure.code, failure.detail)
+    if (failure.reached === 'answering') return this.#finish(false)
+    this.refuse({ ...refusal(failure.code, failure.detail), route: this.#route })
+  }
+
+  /** Tells the client what we decided ourselves, in the form it reads best. */
+  refuse(refused: Refusal): void {
+    this.story.note(refused.code, refused.detail)
+    if (refused.route) this.app = refused.route.app
+    this.reply(answerOf(refused, this), isLast(refused.code))
+  }
+
+  /** A response of our own. */
+  reply(reply: Reply, last = false): void {
+    const { connection, head, asked } = this
+    connection.stopBody()
+    // Interim responses that came with what made this one necessary.
+    connection.out.flush()
+    connection.deadline = Number.POSITIVE_INFINITY
+    const persist = !last && this.mayPersist && mayServeOn(head, asked, connection.bodyRead)
+    const says = persist ? (head.minor === 0 ? 'keep-alive' : '') : 'close'
+    this.status = reply.status
+    const isHead = this.method === 'HEAD'
+    if (!isHead) this.traffic.out = Buffer.byteLength(reply.body)
+    connection.socket.write(replyBytes(reply, this.story.id, says, isHead), () => this.#finish(persist))
+  }
+
+  /** A mistake of ours: told in the journal, and to the client if it has heard nothing yet. */
+  failed(error: unknown): void {
+    if (this.#over) return
+    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    this.#delivery?.stop()
+    const isFree = this.status === 0
+    if (isFree) this.refuse(refusal('internal', 'The gateway failed; its log has more.'))
+    this.story.note('internal', detail)
+    if (isFree) return
+    this.connection.abort(true)
+    this.#finish(false)
+  }
+
+  cut(): void {
+    if (this.#delivery) this.#delivery.cut()
+    else this.#gone?.abort('cut' satisfies ErrorCode)
+  }
+
+  left(): void {
+    if (this.#over) return
+    if (this.status === 101) return this.#delivery?.clientClosed()
+    this.#delivery?.stop()
+    if (this.story.error?.source !== 'app')
+      this.story.note('client-left', 'The client closed the connection before the response was complete.')
+    this.#gone?.abort('client-left' satisfies ErrorCode)
+    this.#finish(false)
+  }
+
+  late(now: number): void {
+    this.#delivery?.late(now)
+  }
+
+  drained(): void {
+    this.#delivery?.clientDrained()
+    this.drain?.()
+  }
+
+  /** Its one journal entry, and the connection goes on. */
+  #finish(persist: boolean): void {
+    if (this.#over) return
+    this.#over = true
+    const { connection, app, run, method, authority: host, target, status } = this
+    this.#door.inflight.leave(this)
+    this.#door.journal.write(this.story.entry({ client: connection.address, app, run, method, host, target, status }))
+    if (status === 101) return
+    if (persist && !this.#door.closing) connection.next()
+    else connection.close()
+  }
+}

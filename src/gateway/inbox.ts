@@ -1,0 +1,62 @@
+import type { Head } from '../http/head.ts'
+
+/** Bytes that were received and not yet read: [at, end) of `bytes`. A head that is being read begins at `at`. */
+export class Inbox {
+  bytes: Buffer = nothing
+  at = 0
+  end = 0
+  #growing = false
+
+  get size(): number {
+    return this.end - this.at
+  }
+
+  /** `head`: the one that is being read here, which has to follow its bytes. `chunk` may be lent until `own`. */
+  add(chunk: Buffer, size: number, head: Head | null): void {
+    if (this.at === this.end) {
+      this.bytes = chunk
+      this.at = 0
+      this.end = size
+      this.#growing = false
+      return
+    }
+    if (!this.#growing || this.end + size > this.bytes.length) this.#grow(size, head)
+    chunk.copy(this.bytes, this.end, 0, size)
+    this.end += size
+  }
+
+  /** Copies what is unread, for the bytes that were lent are somebody else's in a moment. */
+  own(head: Head | null): void {
+    if (this.#growing) return
+    if (this.at === this.end) this.clear()
+    else this.#grow(0, head)
+  }
+
+  /** What is left, taken out. */
+  take(): Buffer {
+    const rest = this.bytes.subarray(this.at, this.end)
+    this.clear()
+    return rest
+  }
+
+  /** Lets go of the bytes, so that an idle connection holds none. */
+  clear(): void {
+    this.bytes = nothing
+    this.at = 0
+    this.end = 0
+    this.#growing = false
+  }
+
+  /** Doubling, so that a head that comes byte by byte is copied a few times only. */
+  #grow(more: number, head: Head | null): void {
+    const room = Buffer.allocUnsafeSlow(Math.max(1024, 2 * (this.size + more)))
+    this.bytes.copy(room, 0, this.at, this.end)
+    if (head !== null) head.moveTo(room, head.start - this.at)
+    this.end -= this.at
+    this.at = 0
+    this.bytes = room
+    this.#growing = true
+  }
+}
+
+const nothing = Buffer.alloc(0)

@@ -1,0 +1,91 @@
+import { type Framing, NONE } from '../http/framing.ts'
+import type { Head } from '../http/head.ts'
+import { isReserved, mapCookie, mapLocation, type Mapping } from '../http/mapping.ts'
+import { nameNumber } from '../http/names.ts'
+import { RESPONSE_OMITS, type ResponseOut } from '../http/write-head.ts'
+
+/** Whose response it is and to whom. */
+export interface Return {
+  readonly id: string
+  /** What was stripped from the path of the request. */
+  readonly prefix: string
+  /** `127.0.0.1:4001`'s port. */
+  readonly port: number
+  /** The authority the client used. */
+  readonly authority: string
+  readonly cookie: string
+}
+
+/** The one description that is handed to the writer, filled anew for each response. */
+const out: ResponseOut = { framing: NONE, omits: RESPONSE_OMITS, added: '', edits: null, upgrade: '', connection: '' }
+
+/** What the client gets of a final response head: end-to-end fields, Location and cookies in the public world. */
+export function responseOut(
+  head: Head,
+  about: Return,
+  framing: Framing,
+  connection: ResponseOut['connection'],
+): ResponseOut {
+  out.framing = framing
+  out.added = head.has(X_REQUEST_ID) ? '' : `X-Request-Id: ${about.id}\r\n`
+  // RFC 9110 §6.6.1: a recipient with a clock adds what is missing.
+  if (!head.has(DATE)) out.added += dateLine()
+  out.edits = head.has(LOCATION) || head.has(SET_COOKIE) ? editsOf(head, about) : null
+  out.upgrade = ''
+  out.connection = connection
+  return out
+}
+
+/** An interim response has nothing added: it is the app's word on what is to come. */
+export function interimOut(): ResponseOut {
+  out.framing = NONE
+  out.added = ''
+  out.edits = null
+  out.upgrade = ''
+  out.connection = ''
+  return out
+}
+
+export function switchOut(head: Head, about: Return, protocol: string): ResponseOut {
+  responseOut(head, about, NONE, '')
+  out.upgrade = protocol
+  return out
+}
+
+let dateSecond = 0
+let date = ''
+
+/** Made once a second. */
+export function dateLine(): string {
+  const now = Date.now()
+  const second = Math.floor(now / 1_000)
+  if (second !== dateSecond) {
+    dateSecond = second
+    date = `Date: ${new Date(now).toUTCString()}\r\n`
+  }
+  return date
+}
+
+/** How an instance maps onto the public world. */
+export function mappingOf({ prefix, port, authority, cookie }: Return): Mapping {
+  const own = ['127.0.0.1', 'localhost', '[::1]', '0.0.0.0'].map((name) => `${name}:${port}`)
+  return { prefix, base: '', own, public: authority.toLowerCase(), reserved: cookie }
+}
+
+const LOCATION = nameNumber('location')
+const SET_COOKIE = nameNumber('set-cookie')
+const DATE = nameNumber('date')
+const X_REQUEST_ID = nameNumber('x-request-id')
+
+function editsOf(head: Head, about: Return): Map<number, string> {
+  const mapping = mappingOf(about)
+  const edits = new Map<number, string>()
+  for (let index = 0; index < head.count; index++) {
+    const name = head.names[index]
+    if (name !== LOCATION && name !== SET_COOKIE) continue
+    const value = head.text(head.valueStart(index), head.valueEnd(index))
+    if (name === LOCATION) edits.set(index, mapLocation(value, mapping))
+    else edits.set(index, isReserved(value, mapping) ? '' : mapCookie(value, mapping))
+  }
+  return edits
+}

@@ -1,0 +1,300 @@
+import { connect, type Socket } from 'node:net'
+
+import { BodyReader } from '../http/body.ts'
+import { keepAliveSeconds, persists, readConnection } from '../http/fields.ts'
+import { type Framing, isInterim, responseFraming } from '../http/framing.ts'
+import type { Head } from '../http/head.ts'
+import { parseHead } from '../http/parse-head.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { ErrorCode } from '../lib/errors.ts'
+import { giveHead, takeResponseHead } from './heads.ts'
+import { idleTimeOf } from './idle.ts'
+import { Inbox } from './inbox.ts'
+import { Outlet } from './outlet.ts'
+
+/** Interim responses to one request. Two are usual; an app that sends them for ever would never be late. */
+const maxInterim = 64
+/**
+ * What all links are read into: one read is dealt with, or copied, before the next begins. Without it Node allocates
+ * 64 KiB for each read, which costs a quarter of all that a small request costs (measured).
+ */
+const lent = Buffer.allocUnsafeSlow(64 * 1024)
+
+/** The exchange that uses a link. All calls but `drained` and `lost` come out of one read of the app's bytes. */
+export interface LinkUser {
+  /** The link is there, connected: send. */
+  linked(link: Link): void
+  interim(head: Head): void
+  /** A final head, with its body's framing. */
+  responded(head: Head, framing: Framing): void
+  data(bytes: Buffer, start: number, end: number): void
+  /** The body is whole. */
+  whole(trailers: Head | null): void
+  /** All there was to read for now was told. False: read no more until `resume`. */
+  flush(): boolean
+  /** 101. False when it was not asked for; else the link is a `tunnel` from now on. */
+  switched(head: Head): boolean
+  /** The app has ended its side of the tunnel. */
+  finished(): void
+  /** The response is over and the link is somebody else's. */
+  released(): void
+  /** The app takes bytes again. */
+  drained(): void
+  /** Nothing more comes of it; the link is gone. `silent`: not one byte came back. */
+  lost(code: ErrorCode, detail: string, silent: boolean): void
+}
+
+/** Where a link comes from and goes to. */
+export interface LinkOwner {
+  readonly clock: Clock
+  opened(link: Link): void
+  /** It may serve another. */
+  freed(link: Link): void
+  closed(link: Link): void
+}
+
+const idle = 0
+const awaiting = 1
+const answering = 2
+const ended = 3
+const tunnelling = 4
+
+/**
+ * One connection to an instance: reads its responses strictly and decides whether it can be used again. Whatever leaves
+ * a doubt about where the next response begins ends it.
+ */
+export class Link {
+  readonly socket: Socket
+  readonly out: Outlet
+  /** Exchanges it has begun; above 1 it may be stale. */
+  used = 0
+  /** When it is too old to be used, while idle. */
+  idleUntil = 0
+  user: LinkUser | null = null
+  readonly #owner: LinkOwner
+  readonly #inbox = new Inbox()
+  readonly #reader = new BodyReader()
+  #state = idle
+  #head: Head | null = null
+  #method = 0
+  #interims = 0
+  #silent = true
+  /** Whether the whole request is written. */
+  #sent = false
+  #persists = false
+  #idleTime = 0
+
+  constructor(host: string, port: number, owner: LinkOwner) {
+    const socket = connect({
+      host,
+      port,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: 60_000,
+      allowHalfOpen: true,
+      onread: { buffer: lent, callback: (size) => this.#read(size) },
+    })
+    this.socket = socket
+    this.out = new Outlet(socket)
+    this.#owner = owner
+    socket.once('connect', () => owner.opened(this))
+    socket.on('drain', () => this.user?.drained())
+    socket.on('end', () => this.#finished())
+    socket.on('error', (error: Error) => this.#broke(error))
+    socket.once('close', () => this.#closed())
+  }
+
+  /** Whether not one byte of a response has come. */
+  get silent(): boolean {
+    return this.#silent
+  }
+
+  /** Begins an exchange; `method` decides how its response is framed. */
+  begin(user: LinkUser, method: number): void {
+    this.user = user
+    this.used += 1
+    this.#state = awaiting
+    this.#method = method
+    this.#interims = 0
+    this.#silent = true
+    this.#sent = false
+  }
+
+  /** The request is written to its last byte. */
+  sent(): void {
+    this.#sent = true
+    if (this.#state === ended) this.#release()
+  }
+
+  /** Ends it without telling its user. */
+  destroy(): void {
+    this.user = null
+    this.#dropHead()
+    this.socket.destroy()
+  }
+
+  /** False to read no more for now. */
+  #read(size: number): boolean {
+    // RFC 9112 §11.1: what comes unasked, or behind a response, would be the answer to somebody else's request.
+    if (this.user === null || this.#state === ended) {
+      this.destroy()
+      return false
+    }
+    this.#silent = false
+    this.#inbox.add(lent, size, this.#head)
+    if (this.#state === awaiting) this.#readHead()
+    if (this.#state === answering) this.#readBody()
+    else if (this.#state === tunnelling) this.#pass()
+    const more = this.user?.flush() ?? true
+    if (this.#state === ended && this.#sent) this.#release()
+    else this.#inbox.own(this.#head)
+    return more || (this.#state !== answering && this.#state !== tunnelling)
+  }
+
+  #pass(): void {
+    const inbox = this.#inbox
+    if (inbox.size > 0) this.user?.data(inbox.bytes, inbox.at, inbox.end)
+    inbox.at = inbox.end
+  }
+
+  /** Whether a final head was read. */
+  #readHead(): boolean {
+    const inbox = this.#inbox
+    for (;;) {
+      if (this.#head === null) {
+        this.#head = takeResponseHead()
+        this.#head.beginResponse(inbox.at)
+      }
+      const head = this.#head
+      const step = parseHead(head, inbox.bytes, inbox.end)
+      if (step === 'more') return false
+      if (step !== 'done') return this.#refuse(step.detail)
+      inbox.at = head.end
+      const options = readConnection(head)
+      if (options === -1) return this.#refuse('Its Connection field is no list of tokens.')
+      if (head.status === 101) return this.#switch(head)
+      if (!isInterim(head.status)) return this.#begin(head, options)
+      if (++this.#interims > maxInterim) return this.#refuse(`More than ${maxInterim} interim responses.`)
+      this.user?.interim(head)
+      // The next head begins where the next bytes will be.
+      this.#dropHead()
+      if (this.user === null || inbox.size === 0) return false
+    }
+  }
+
+  #begin(head: Head, options: number): boolean {
+    const framing = responseFraming(head, this.#method)
+    if (framing.kind === 'refusal') return this.#refuse(framing.detail)
+    this.#persists = framing.kind !== 'close' && persists(head, options)
+    this.#idleTime = idleTimeOf(keepAliveSeconds(head))
+    this.#state = answering
+    this.#reader.begin(framing, 'response')
+    this.user?.responded(head, framing)
+    return this.user !== null
+  }
+
+  #readBody(): void {
+    const inbox = this.#inbox
+    const reader = this.#reader
+    for (;;) {
+      const step = reader.read(inbox.bytes, inbox.at, inbox.end)
+      inbox.at = reader.at
+      if (step === 'data') this.user?.data(inbox.bytes, reader.start, reader.end)
+      else if (step === 'more') return
+      else if (step === 'end') return this.#end()
+      else return this.#lose('truncated-response', `The app's response is not valid HTTP: ${step.detail}`)
+      if (this.user === null) return
+    }
+  }
+
+  #end(): void {
+    if (this.#inbox.size > 0) this.#persists = false
+    this.#state = ended
+    this.user?.whole(this.#reader.trailers)
+  }
+
+  #release(): void {
+    const { user } = this
+    this.user = null
+    this.#inbox.clear()
+    this.#dropHead()
+    if (this.#persists && this.#sent && this.#idleTime > 0) {
+      this.#state = idle
+      this.idleUntil = this.#owner.clock.now() + this.#idleTime
+      this.#owner.freed(this)
+    } else {
+      this.socket.destroy()
+    }
+    user?.released()
+  }
+
+  /** The exchange has its response and what is left of its request is not wanted. */
+  abandon(): void {
+    this.#persists = false
+    if (this.#state === ended) this.#release()
+    else this.destroy()
+  }
+
+  #switch(head: Head): boolean {
+    if (this.user?.switched(head) === true) {
+      this.#state = tunnelling
+      this.#dropHead()
+      return false
+    }
+    return this.#refuse('It switched to a protocol that was not asked for.')
+  }
+
+  #refuse(detail: string): boolean {
+    this.#lose('bad-response', `The app's response is not valid HTTP: ${detail}`)
+    return false
+  }
+
+  #finished(): void {
+    if (this.#state === tunnelling) return this.user?.finished()
+    if (this.#state === answering && this.#reader.endsWithConnection) {
+      this.#end()
+      this.user?.flush()
+      if (this.#sent) this.#release()
+      return
+    }
+    this.#broke(null)
+    this.socket.destroy()
+  }
+
+  #broke(error: Error | null): void {
+    if (this.user === null) return
+    // A complete response stays good whatever its connection says afterwards (RFC 9112 §9.6).
+    if (this.#state === ended) return
+    if (this.#state === tunnelling) return this.#lose('truncated-response', 'The app closed the tunnel.')
+    if (this.socket.connecting || this.#state === idle)
+      return this.#lose('unreachable', `No connection: ${error?.message ?? 'closed'}.`)
+    if (this.#state === answering)
+      return this.#lose('truncated-response', 'The app closed in the middle of its response.')
+    if (this.#inbox.size > 0) return this.#lose('bad-response', 'The app closed in the middle of its response head.')
+    this.#lose('connection-lost', 'The app closed the connection without a response.')
+  }
+
+  #lose(code: ErrorCode, detail: string): void {
+    const { user } = this
+    const silent = this.#silent
+    this.destroy()
+    user?.lost(code, detail, silent)
+  }
+
+  #closed(): void {
+    this.#broke(null)
+    this.#dropHead()
+    this.#owner.closed(this)
+    // The response was whole and only the request was not: there is nobody to send the rest to.
+    if (this.#state === ended && this.user !== null) {
+      const { user } = this
+      this.user = null
+      user.released()
+    }
+  }
+
+  #dropHead(): void {
+    if (this.#head !== null) giveHead(this.#head)
+    this.#head = null
+  }
+}

@@ -1,0 +1,120 @@
+import type { Clock } from '../lib/clock.ts'
+import { Link, type LinkOwner, type LinkUser } from './link.ts'
+import type { Sweep, Waiting } from './sweep.ts'
+
+export interface PoolLimits {
+  /** Connections to one instance, tunnels and streams among them. */
+  readonly connections: number
+  /** Requests that wait for one of them. */
+  readonly queue: number
+}
+
+/** Room for the thousands of open streams one app may have; a bound all the same, for files are finite. */
+export const defaultLimits: PoolLimits = { connections: 4_096, queue: 1_024 }
+
+/** The connections to one instance: idle ones are used again, the youngest first, so that the others may grow old. */
+export class Pool implements LinkOwner, Waiting, Disposable {
+  deadline = Number.POSITIVE_INFINITY
+  readonly clock: Clock
+  readonly #host: string
+  readonly #port: number
+  readonly #limits: PoolLimits
+  readonly #sweep: Sweep
+  readonly #links = new Set<Link>()
+  readonly #queue = new Set<LinkUser>()
+  #idle: Link[] = []
+  #retired = false
+
+  constructor(host: string, port: number, limits: PoolLimits, clock: Clock, sweep: Sweep) {
+    this.#host = host
+    this.#port = port
+    this.#limits = limits
+    this.clock = clock
+    this.#sweep = sweep
+    sweep.add(this)
+  }
+
+  /** Whether the user will be `linked` (at once, with an idle link) or told that it is `lost`; false when it is full. */
+  join(user: LinkUser, now: number): boolean {
+    for (let link = this.#idle.pop(); link !== undefined; link = this.#idle.pop()) {
+      if (now < link.idleUntil && link.socket.writable) {
+        user.linked(link)
+        return true
+      }
+      link.destroy()
+    }
+    if (this.#links.size < this.#limits.connections) {
+      this.#open(user)
+      return true
+    }
+    if (this.#queue.size >= this.#limits.queue) return false
+    this.#queue.add(user)
+    return true
+  }
+
+  /** The user no longer wants what it joined for. */
+  leave(user: LinkUser): void {
+    if (this.#queue.delete(user)) return
+    for (const link of this.#links) if (link.user === user) link.destroy()
+  }
+
+  dropIdle(): void {
+    const links = this.#idle
+    this.#idle = []
+    for (const link of links) link.destroy()
+  }
+
+  /** Idle links are closed now, busy ones as they become idle. */
+  [Symbol.dispose](): void {
+    this.#retired = true
+    this.dropIdle()
+    this.#sweep.delete(this)
+  }
+
+  opened(link: Link): void {
+    link.user?.linked(link)
+  }
+
+  freed(link: Link): void {
+    if (this.#retired) return link.destroy()
+    const [next] = this.#queue
+    if (next === undefined) {
+      this.#idle.push(link)
+      if (link.idleUntil < this.deadline) this.deadline = link.idleUntil
+      return
+    }
+    this.#queue.delete(next)
+    next.linked(link)
+  }
+
+  closed(link: Link): void {
+    this.#links.delete(link)
+    const at = this.#idle.indexOf(link)
+    if (at !== -1) this.#idle.splice(at, 1)
+    const [next] = this.#queue
+    if (next === undefined) return
+    this.#queue.delete(next)
+    this.#open(next)
+  }
+
+  late(now: number): void {
+    const kept: Link[] = []
+    this.deadline = Number.POSITIVE_INFINITY
+    const links = this.#idle
+    this.#idle = []
+    for (const link of links) {
+      if (now >= link.idleUntil) link.destroy()
+      else {
+        kept.push(link)
+        this.deadline = Math.min(this.deadline, link.idleUntil)
+      }
+    }
+    this.#idle = kept
+  }
+
+  #open(user: LinkUser): void {
+    const link = new Link(this.#host, this.#port, this)
+    link.user = user
+    this.#links.add(link)
+  }
+}

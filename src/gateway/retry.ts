@@ -1,0 +1,95 @@
+import { connect } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+
+import type { Head } from '../http/head.ts'
+import { isSafe } from '../http/method.ts'
+import type { Upstream } from '../model/route.ts'
+import type { Door } from './door.ts'
+import type { Inflight } from './inflight.ts'
+import type { Asked } from './read-head.ts'
+import type { Failure } from './relay.ts'
+
+/** After an instance broke off in silence: how long the news of its death may take to be seen at its port. */
+const deathTime = 25
+
+/** How soon an instance that refused a connection is tried again while no other is offered. */
+export const retryAfter = 250
+
+/** No run to avoid: what a request begins with. */
+export const none: ReadonlySet<number> = new Set()
+
+/** The least busy instance; among equals one that was not chosen last. */
+export function choose(upstreams: readonly Upstream[], inflight: Inflight): Upstream {
+  const { length } = upstreams
+  let best = upstreams[turn++ % length] as Upstream
+  for (let step = 0; step < length - 1; step += 1) {
+    const one = upstreams[(turn + step) % length] as Upstream
+    if (inflight.count(one.run) < inflight.count(best.run)) best = one
+  }
+  return best
+}
+
+let turn = 0
+
+/** RFC 9110 §9.2.1: safe, and with nothing of the body used up. */
+export function isRepeatable(head: Head, { framing }: Asked): boolean {
+  return isSafe(head.method) && (framing.kind === 'none' || (framing.kind === 'length' && framing.length === 0))
+}
+
+interface Chances {
+  /** Null for a host we do not run. */
+  readonly upstream: Upstream | null
+  readonly avoid: Set<number>
+  readonly replayed: boolean
+  readonly repeatable: boolean
+}
+
+export type Again = 'again' | 'replay' | 'no'
+
+/**
+ * Whether a request that failed may be sent again: never twice to an instance that may have acted on it, unless
+ * RFC 9110 §9.2.2 allows. `again`: nothing was sent. `replay`: it was, and may be sent once more.
+ */
+export function mayTryAgain(failure: Failure, chances: Chances, door: Door): Again | Promise<Again> {
+  const { upstream, avoid, replayed, repeatable } = chances
+  const { code, reached, silent, reused } = failure
+  if (upstream && (code === 'unreachable' || code === 'connection-lost'))
+    door.report({ type: 'suspect', run: upstream.run })
+  if (reached === 'nothing') {
+    if (!upstream || (code !== 'unreachable' && code !== 'cut')) return 'no'
+    avoid.add(upstream.run)
+    return 'again'
+  }
+  if (reached !== 'sent' || !silent || !repeatable || replayed) return 'no'
+  if (code === 'cut' && upstream) {
+    avoid.add(upstream.run)
+    return 'replay'
+  }
+  if (code !== 'connection-lost') return 'no'
+  if (reused) {
+    // It closed an idle connection just as we used it (RFC 9112 §9.3.1): the others of that age are no better.
+    if (upstream) door.upstreams.dropIdle(upstream.run)
+    return 'replay'
+  }
+  if (!upstream) return 'no'
+  return hasFallen(upstream).then((fallen) => {
+    if (!fallen) return 'no'
+    avoid.add(upstream.run)
+    return 'replay'
+  })
+}
+
+/** Whether nobody listens any more where an instance listened: tells a death from an app that just hangs up. */
+async function hasFallen({ host, port }: Upstream): Promise<boolean> {
+  await delay(deathTime)
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: 1_000 })
+    const settle = (fallen: boolean): void => {
+      socket.destroy()
+      resolve(fallen)
+    }
+    socket.once('connect', () => settle(false))
+    socket.once('timeout', () => settle(false))
+    socket.on('error', () => settle(true))
+  })
+}

@@ -1,0 +1,37 @@
+import type { Head } from '../http/head.ts'
+import type { Refusal } from '../http/refusal.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Sweep } from './sweep.ts'
+import type { Timeouts } from './timeouts.ts'
+
+/** Whom the bytes of a request's body are for. */
+export interface BodySink {
+  bodyData(bytes: Buffer, start: number, end: number): void
+  /** All there was to read for now was told. False: read no more until `resume`. */
+  bodyFlush(): boolean
+  bodyWhole(): void
+  bodyBroken(refusal: Refusal): void
+}
+
+/** The one request a connection is busy with. */
+export interface Served {
+  /** The client has closed its side or the connection is gone. */
+  left(): void
+  /** The deadline it has set is over. */
+  late(now: number): void
+  /** The client takes bytes again. */
+  drained(): void
+}
+
+/** What is done with what clients send; `Client` is a connection. */
+export interface Front<Client> {
+  readonly clock: Clock
+  readonly sweep: Sweep
+  readonly timeouts: Timeouts
+  /** A request; to be followed by one `next`, `close`, `abort` or `detach`. Sets `served`. */
+  begin(client: Client, head: Head): void
+  /** No request: answers and closes. */
+  malformed(client: Client, refusal: Refusal): void
+  late(client: Client): void
+  gone(client: Client): void
+}

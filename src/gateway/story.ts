@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto'
+
+import { maskTarget } from '../http/target.ts'
+import type { Clock } from '../lib/clock.ts'
+import { type ErrorCode, errors } from '../lib/errors.ts'
+import type { Entry, Exchange } from '../observe/journal.ts'
+
+/** What only the end of an exchange knows. */
+interface Outcome {
+  readonly client: string
+  readonly app: string
+  readonly run: number | null
+  readonly method: string
+  readonly host: string
+  readonly target: string
+  readonly status: number
+}
+
+/** What is known of one exchange so far: its journal entry in the making. */
+export class Story {
+  readonly id: string = randomUUID()
+  /** On the gateway's clock. */
+  readonly since: number
+  /** Body bytes, counted as they move. */
+  readonly traffic: { in: number; out: number } = { in: 0, out: 0 }
+  /** Who was authenticated. */
+  subject: string | null = null
+  /** Milliseconds it waited for its app. */
+  held = 0
+  error: Exchange['error'] = null
+  readonly #at: number
+  readonly #clock: Clock
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.since = clock.now()
+    this.#at = clock.wall()
+  }
+
+  note(code: ErrorCode, detail: string): void {
+    this.error = { code, source: errors[code].source, detail }
+  }
+
+  entry({ client, app, run, method, host, target, status }: Outcome): Entry {
+    return {
+      type: 'exchange',
+      id: this.id,
+      at: this.#at,
+      client,
+      subject: this.subject,
+      app: app === '' ? null : app,
+      run,
+      method,
+      host,
+      target: maskTarget(target),
+      status: this.error?.code === 'client-left' ? 499 : status,
+      bytesIn: this.traffic.in,
+      bytesOut: this.traffic.out,
+      took: this.#clock.now() - this.since,
+      held: this.held,
+      error: this.error,
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import type { Clock } from '../lib/clock.ts'
+import type { Upstream } from '../model/route.ts'
+import { defaultLimits, Pool, type PoolLimits } from './pool.ts'
+import type { Sweep } from './sweep.ts'
+
+/** The pools of all instances, one a run. */
+export class Upstreams implements Disposable {
+  readonly #clock: Clock
+  readonly #sweep: Sweep
+  readonly #limits: PoolLimits
+  readonly #pools = new Map<number, Pool>()
+
+  constructor(clock: Clock, sweep: Sweep, limits: PoolLimits = defaultLimits) {
+    this.#clock = clock
+    this.#sweep = sweep
+    this.#limits = limits
+  }
+
+  poolOf({ run, host, port }: Upstream): Pool {
+    let pool = this.#pools.get(run)
+    if (pool) return pool
+    pool = new Pool(host, port, this.#limits, this.#clock, this.#sweep)
+    this.#pools.set(run, pool)
+    return pool
+  }
+
+  /** Closes the idle connections of a run. */
+  dropIdle(run: number): void {
+    this.#pools.get(run)?.dropIdle()
+  }
+
+  /** Closes the idle connections of a run now and the busy ones as they become idle; the pool is forgotten. */
+  retire(run: number): void {
+    this.#pools.get(run)?.[Symbol.dispose]()
+    this.#pools.delete(run)
+  }
+
+  [Symbol.dispose](): void {
+    for (const run of this.#pools.keys()) this.retire(run)
+  }
+}

@@ -1,0 +1,275 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+
+import { systemClock } from '../../src/lib/clock.ts'
+import { ask, hidden, known, ok, type Peer, refuses, route, startRig, token } from './kit.ts'
+
+/** Section 7: abuse and lifecycle. Most of these wait for a limit, so they wait together. */
+
+const anonymous = 'Host: h\r\n'
+
+/** Sends one byte after another until the connection ends; how many it took. */
+async function drip(peer: Peer, bytes: string, every: number): Promise<void> {
+  for (const byte of bytes) {
+    if (peer.ended) return
+    peer.send(byte)
+    await Promise.race([peer.untilEnded(60_000), new Promise((resolve) => setTimeout(resolve, every))])
+  }
+}
+
+describe('limits of time', { concurrency: true }, () => {
+  test('rule 113: a head that does not come to its end in time is a 408', async () => {
+    await using rig = await startRig({ limits: { head: 300 } })
+    const peer = await rig.dial()
+    const since = performance.now()
+    await drip(peer, ask('GET /x', `X-A: ${'a'.repeat(200)}`), 25)
+    const took = performance.now() - since
+    assert.ok(took > 150 && took < 2_500, `it took ${Math.round(took)} ms`)
+    assert.equal((await peer.response()).status, 408)
+    assert.equal(rig.child.peers.length, 0)
+  })
+
+  test('rule 113: the second head of a connection has the same limit', async () => {
+    await using rig = await startRig({ limits: { head: 200 } })
+    const peer = await rig.dial()
+    peer.send(`${ask('GET /x')}GET /api`)
+    assert.equal((await peer.response()).status, 200)
+    await peer.untilEnded(2_500)
+    assert.equal((await peer.response()).status, 408)
+  })
+
+  test('rule 113: a connection that says nothing is closed', async () => {
+    await using rig = await startRig({ limits: { head: 200, keepAlive: 200 } })
+    const peer = await rig.dial()
+    await peer.untilEnded(2_500)
+  })
+
+  test('rule 114: a body that pauses too long is cut, at the app too', async () => {
+    for (const framing of ['Content-Length: 1000', 'Transfer-Encoding: chunked']) {
+      await using rig = await startRig({ limits: { body: 200 } })
+      const peer = await rig.dial()
+      peer.send(`${ask('POST /x', framing)}5\r\nhello\r\n`)
+      await peer.untilEnded(2_500)
+      assert.match(peer.received, /^(HTTP\/1\.1 408 |$)/)
+      await rig.child.until(() => rig.child.peers.every(({ ended }) => ended), 'the end at the app')
+      assert.equal(rig.child.requests.length, 0)
+    }
+  })
+
+  test('rule 114: a body that only drips is cut', async () => {
+    await using rig = await startRig({ limits: { body: 300, bodyRate: 1_000 } })
+    const peer = await rig.dial()
+    peer.send(ask('POST /x', 'Content-Length: 1000'))
+    const since = performance.now()
+    await drip(peer, 'a'.repeat(200), 25)
+    assert.ok(performance.now() - since < 3_000)
+    assert.match(peer.received, /^(HTTP\/1\.1 408 |$)/)
+    assert.equal(rig.child.requests.length, 0)
+  })
+
+  test('rule 114: a body that the app does not read is not the fault of the client', async () => {
+    await using rig = await startRig({ limits: { body: 200, bodyRate: 1_000 } })
+    let paused: Peer | undefined
+    rig.child.onHead = (peer) => {
+      peer.socket.pause()
+      paused = peer
+      rig.child.onHead = null
+    }
+    const size = 16 * 1024 * 1024
+    const peer = await rig.dial()
+    peer.send(ask('POST /x', `Content-Length: ${size}`) + 'x'.repeat(size))
+    await new Promise((resolve) => setTimeout(resolve, 700))
+    assert.equal(peer.ended, false)
+    paused?.socket.destroy()
+  })
+
+  test('rule 115: an idle connection is closed after the limit, and not before it', async () => {
+    await using rig = await startRig({ limits: { keepAlive: 300 } })
+    const peer = await rig.dial()
+    peer.send(ask('GET /x'))
+    await peer.response()
+    const since = performance.now()
+    await peer.untilEnded(2_500)
+    assert.ok(performance.now() - since > 150)
+    assert.equal(peer.rest(), '')
+  })
+
+  test('rule 115: a connection with a request in flight is not idle', async () => {
+    await using rig = await startRig({ limits: { keepAlive: 100, head: 100, body: 100 }, script: () => undefined })
+    const peer = await rig.dial()
+    peer.send(ask('GET /x'))
+    await rig.child.request()
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    rig.child.peers[0]?.send(ok)
+    assert.equal((await peer.response()).body, 'ok')
+  })
+
+  test('rule 116: an idle connection to an app is closed before the app closes it', async () => {
+    const hint = 'HTTP/1.1 200 OK\r\nKeep-Alive: timeout=2\r\nContent-Length: 2\r\n\r\nok'
+    await using told = await startRig({ script: () => hint })
+    await using untold = await startRig()
+    await Promise.all([told.say(ask('GET /x')), untold.say(ask('GET /x'))])
+    const since = performance.now()
+    await told.child.until(() => told.child.peers[0]?.ended, 'the close of the connection', 2_000)
+    assert.ok(performance.now() - since < 2_000)
+    await untold.child.until(() => untold.child.peers[0]?.ended, 'the close of the connection', 5_000)
+    assert.ok(performance.now() - since < 5_000)
+  })
+})
+
+test('rule 117: a draining run gets nothing new and ends what it has', async () => {
+  await using old = await startRig({ script: () => undefined })
+  await using young = await startRig()
+  const peer = await old.dial()
+  peer.send(ask('GET /old'))
+  await old.child.request()
+  old.routes([route('app1', young.child.port, {}, 2)], [1])
+  assert.equal((await old.say(ask('GET /new'))).body, 'ok')
+  assert.deepEqual([old.child.requests.length, young.child.requests.length], [1, 1])
+  assert.ok(!old.reports.some(({ type }) => type === 'drained'))
+  old.child.peers[0]?.send(ok)
+  assert.equal((await peer.response()).body, 'ok')
+  await old.child.until(() => old.reports.some((report) => report.type === 'drained' && report.run === 1), 'the report')
+  await old.child.until(() => old.child.peers.every(({ ended }) => ended), 'the close of its connections')
+})
+
+test('rule 117: a stream is in flight until its end, and is cut when its run has to go', async () => {
+  await using rig = await startRig({
+    script: () => 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n',
+  })
+  const peer = await rig.dial()
+  peer.send(ask('GET /x'))
+  await peer.until(() => peer.received.endsWith('3\r\nabc\r\n'), 'the first event')
+  rig.routes([], [1])
+  assert.equal(rig.gateway.inflight().length, 1)
+  rig.gateway.cut(1)
+  await peer.untilEnded(1_000)
+  assert.doesNotMatch(peer.received, /\r\n0\r\n\r\n$/)
+  await rig.child.until(() => rig.reports.some(({ type }) => type === 'drained'), 'the report')
+})
+
+test('rule 117: a request for an app that is being replaced waits, or is told when to come again', async () => {
+  await using rig = await startRig()
+  const waiting = { kind: 'waiting', why: 'being replaced', until: null } as const
+  rig.routes([route('app1', 1, { target: waiting, hold: { for: 5_000, max: 1 } })])
+  const peer = await rig.dial()
+  peer.send(ask('POST /x', 'Content-Length: 3') + 'abc')
+  await rig.child.until(() => rig.reports.some(({ type }) => type === 'wanted'), 'the request to wait')
+  const full = await rig.say(ask('GET /x'))
+  assert.equal(full.status, 503)
+  assert.match(full.field('retry-after') ?? '', /^[1-9]\d*$/)
+  rig.routes([route('app1', rig.child.port, {}, 2)])
+  assert.equal((await peer.response()).body, 'ok')
+  assert.equal((await rig.child.request()).body, 'abc')
+})
+
+test('rule 118: too many attempts are a 429 that says when to come again', async () => {
+  await using rig = await startRig()
+  const form = 'token=wrong'
+  const attempt = `POST /-/login HTTP/1.1\r\n${anonymous}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${form.length}\r\n\r\n${form}`
+  let reply = await rig.say(attempt)
+  for (let time = 0; time < 20 && reply.status === 401; time += 1) reply = await rig.say(attempt)
+  assert.equal(reply.status, 429)
+  assert.match(reply.field('retry-after') ?? '', /^[1-9]\d*$/)
+  assert.equal(reply.field('content-type'), 'application/problem+json')
+  assert.equal(reply.json()['status'], 429)
+})
+
+test('rule 119: an app that cannot answer is a 503 without a connection to it', async () => {
+  await using rig = await startRig()
+  const peers = rig.child.peers
+  rig.routes([route('app1', rig.child.port, { target: { kind: 'closed', why: 'failing' } })])
+  assert.equal((await rig.say(ask('GET /x'))).status, 503)
+  // Later than anybody may be held, on the clock of the gateway.
+  const until = systemClock.now() + 3_600_000
+  rig.routes([route('app1', rig.child.port, { target: { kind: 'waiting', why: 'resting after a crash', until } })])
+  const resting = await rig.say(ask('POST /x', 'Content-Length: 3') + 'abc')
+  assert.equal(resting.status, 503)
+  assert.ok(Number(resting.field('retry-after')) > 60)
+  assert.equal(peers.length, 0)
+})
+
+test('rule 120: without a valid credential every request is a 401 before anything is asked of the app', async () => {
+  await using rig = await startRig()
+  const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\n'
+  for (const credential of [
+    '',
+    'X-API-Token: wrong\r\n',
+    'Authorization: Bearer wrong\r\n',
+    `Authorization: Basic ${token}\r\n`,
+    'X-API-Token:\r\n',
+    `X-API-Token: ${token.toUpperCase()}\r\n`,
+    `X-API-Token: ${token.slice(0, -1)}\r\n`,
+  ]) {
+    for (const request of [
+      `GET /api/app1/x HTTP/1.1\r\n${anonymous}${credential}\r\n`,
+      `POST /api/app1/x HTTP/1.1\r\n${anonymous}${credential}Content-Length: 3\r\n\r\nabc`,
+      `POST /api/app1/x HTTP/1.1\r\n${anonymous}${credential}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`,
+      `OPTIONS /api/app1/x HTTP/1.1\r\n${anonymous}${credential}Origin: http://e\r\nAccess-Control-Request-Method: PUT\r\n\r\n`,
+      `GET /api/app1/x HTTP/1.1\r\n${anonymous}${credential}${upgrade}\r\n`,
+      `GET /nothing HTTP/1.1\r\n${anonymous}${credential}\r\n`,
+    ]) {
+      const peer = await rig.dial()
+      peer.send(request)
+      const reply = await peer.response()
+      assert.equal(reply.status, 401, request)
+      assert.match(reply.field('www-authenticate') ?? '', /^Bearer/)
+      peer.socket.destroy()
+    }
+  }
+  assert.equal(rig.child.peers.length, 0)
+})
+
+test('rule 120: a good credential in any of its places opens, and does not reach the app', async () => {
+  await using rig = await startRig()
+  for (const credential of [
+    `X-API-Token: ${token}`,
+    `Authorization: Bearer ${token}`,
+    `authorization: bearer ${token}`,
+  ]) {
+    assert.equal(
+      (await rig.say(`GET /api/app1/x HTTP/1.1\r\n${anonymous}${credential}\r\n\r\n`)).status,
+      200,
+      credential,
+    )
+    assert.ok(!rig.child.requests.at(-1)?.raw.includes(token))
+  }
+})
+
+test('rule 121: every error of the gateway is a problem with its length', async () => {
+  await using rig = await startRig({ script: (peer) => void peer.socket.destroy() })
+  for (const [request, status] of [
+    [`GET /api/app1/x HTTP/1.1\r\n${anonymous}\r\n`, 401],
+    [`GET /nothing HTTP/1.1\r\n${known}\r\n`, 404],
+    [ask('GET /x'), 502],
+    [ask('POST /x', 'Expect: magic', 'Content-Length: 0'), 417],
+    [ask('TRACE /x'), 405],
+    [ask('GET /%00'), 400],
+    [ask('GET /x').replace('HTTP/1.1', 'HTTP/3.0'), 505],
+  ] as const) {
+    const reply = await rig.say(request)
+    if (status === 505) assert.ok([400, 505].includes(reply.status))
+    else assert.equal(reply.status, status, request)
+    assert.equal(reply.field('content-type'), 'application/problem+json', request)
+    assert.equal(Number(reply.field('content-length')), Buffer.byteLength(reply.body, 'latin1'))
+    const { type, title, status: told, instance } = reply.json()
+    assert.deepEqual([typeof type, typeof title, told, typeof instance], ['string', 'string', reply.status, 'string'])
+  }
+})
+
+test('rule 121: an error for HEAD has the length of its body and not the body', async () => {
+  await using rig = await startRig()
+  for (const target of ['/nothing', '/api/app1/%00']) {
+    const peer = await rig.dial()
+    peer.send(`HEAD ${target} HTTP/1.1\r\n${known}\r\n${hidden}`)
+    const reply = await peer.response('HEAD')
+    assert.ok(Number(reply.field('content-length')) > 50)
+    const next = await peer.response().catch(() => null)
+    if (next) assert.equal(next.status, 200)
+    assert.equal(peer.rest(), '')
+  }
+})
+
+test('rule 121: a malformed head is a problem too', async () => {
+  await refuses(`GET /api/app1/x HTTP/1.1\r\n${anonymous}Bad Name: 1\r\n\r\n`)
+})
