@@ -1,7 +1,7 @@
 import { openAdmin } from './admin/admin.ts'
 import type { Control } from './admin/control.ts'
 import { openControlSocket } from './admin/socket.ts'
-import { readOrCreateToken, type KeptToken } from './admin/token.ts'
+import { readOrCreateKey, readOrCreateToken, type KeptToken } from './admin/token.ts'
 import { describeChanges, takeOver } from './config/diff.ts'
 import type { Config } from './config/complete.ts'
 import type { UserAppConfig } from './config/config.ts'
@@ -11,7 +11,7 @@ import { formatProblems } from './config/problem.ts'
 import { settingsFor } from './config/settings.ts'
 import { opensEverything, tokensOf } from './config/tokens.ts'
 import { watchFiles } from './config/watch.ts'
-import { Gateway } from './gateway/gateway.ts'
+import { openFrontDoor } from './gateway/open.ts'
 import { systemClock } from './lib/clock.ts'
 import type { Running, UpOptions } from './lib/running.ts'
 import { StartError } from './lib/start-error.ts'
@@ -57,12 +57,15 @@ export async function up(options: UpOptions): Promise<Running> {
 
   let tokens = tokensOf(config, kept?.token ?? null)
   const gateway = opened.use(
-    await Gateway.listen({
+    await openFrontDoor({
       ...config.listen,
       auth: { tokens },
       journal,
       clock,
       report: (report) => supervisor.send(report),
+      sessions: { key: await readOrCreateKey(config.stateDir) },
+      workers: config.workers,
+      notice,
     }),
   )
   const processes = opened.use(

@@ -30,6 +30,16 @@ export async function readOrCreateToken(stateDir: string): Promise<KeptToken> {
   }
 }
 
+/** The key that browser sessions are signed with, so that they outlive a restart; made once, 32 bytes. */
+export async function readOrCreateKey(stateDir: string): Promise<Uint8Array> {
+  const file = join(stateDir, 'session.key')
+  const text = await readFile(file, 'utf8').catch(() => null)
+  if (text === null) await createToken(file)
+  const key = Buffer.from((text ?? (await readFile(file, 'utf8'))).trim(), 'base64url')
+  if (key.length === 32) return key
+  throw new StartError(`The key in ${file} is damaged (${key.length} bytes of 32). Delete the file to get a new one.`)
+}
+
 /** Null when none has been made yet. */
 export async function readToken(stateDir: string): Promise<string | null> {
   const file = join(stateDir, 'token')

@@ -35,7 +35,7 @@ export function answerOf({ code, detail, retryAfter }: Refusal, { id, method, he
         ? [['Allow', allowed]]
         : []
   const problem = { code, detail, requestId: id, retryAfter, fields: more }
-  if ((method !== 'GET' && method !== 'HEAD') || !prefersHtml(accepted(head))) return problemReply(problem)
+  if ((method !== 'GET' && method !== 'HEAD') || !wantsPage(head)) return problemReply(problem)
   if (code !== 'unauthenticated') return problemPage(problem)
   const page = loginPage(asked.path === '' ? '/' : asked.path + asked.query, null)
   return { status: 401, fields: [...pageFields, ...more], body: page }
@@ -62,6 +62,11 @@ export function mayServeOn(head: Head, { framing, expects, options }: Asked, bod
 
 /** An unread body up to this size is read and dropped; a chunked one is dropped as far as that, see `Connection`. */
 const maxUnread = 1024 * 1024
+
+/** Whether a person at a browser asks. */
+export function wantsPage(head: Head): boolean {
+  return prefersHtml(accepted(head))
+}
 
 function accepted(head: Head): string {
   let values = ''

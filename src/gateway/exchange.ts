@@ -10,6 +10,7 @@ import type { Connection } from './connection.ts'
 import { Delivery, type Errand } from './delivery.ts'
 import type { Door } from './door.ts'
 import type { Flight } from './inflight.ts'
+import { asksForListing, listing } from './listing.ts'
 import { serveOwn, type Visitor } from './own.ts'
 import { authorityOf } from './outgoing.ts'
 import { type Asked, nothingAsked, readRequest, unreadAsked } from './read-head.ts'
@@ -116,12 +117,8 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
     if (asked.path.startsWith('/-') && serveOwn(this, door)) return
     if (door.closing) return this.refuse(closing)
     // 3 who it is
-    const upgrade = asked.upgrade !== ''
-    this.#identity = identify(
-      { head, upgrade, cookie: door.cookie, now: this.story.since },
-      door.credentials,
-      door.sessions,
-    )
+    const showing = { head, upgrade: asked.upgrade !== '', cookie: door.cookie, now: this.clock.wall() }
+    this.#identity = identify(showing, door.credentials, door.sessions)
     const { caller } = this.#identity
     if (caller.kind === 'known') this.story.subject = caller.subject
     this.#attempt(this.story.since)
@@ -142,7 +139,9 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
       avoid: this.#avoid ?? none,
     }
     const decision = admit(ask, door.index, now)
-    if (decision.kind === 'refuse') return this.refuse(decision)
+    if (decision.kind === 'refuse') {
+      return asksForListing(this, decision) ? this.reply(listing(this, door.index, caller)) : this.refuse(decision)
+    }
     if (door.closing) return this.refuse(closing)
     const route = 'match' in decision ? decision.match.route : decision.route
     this.app = route.app

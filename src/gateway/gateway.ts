@@ -10,7 +10,7 @@ import { indexRoutes, type Route, type RouteTable } from '../model/route.ts'
 import type { Journal } from '../observe/journal.ts'
 import { replyBytes } from './answer.ts'
 import { Attempts } from './auth/attempts.ts'
-import { Sessions } from './auth/sessions.ts'
+import { Sessions, type SessionOptions } from './auth/sessions.ts'
 import { type Auth, Credentials } from './auth/tokens.ts'
 import { Connection } from './connection.ts'
 import type { Door } from './door.ts'
@@ -39,6 +39,10 @@ export interface GatewayOptions {
   readonly journal: Journal
   readonly clock: Clock
   readonly report: (report: GatewayReport) => void
+  /** Share the port with other gateways of ours (SO_REUSEPORT). Default: the port is ours alone. */
+  readonly reusePort?: boolean
+  /** Default: a key of this gateway's own, and nobody else to tell of a sign-out. */
+  readonly sessions?: SessionOptions
   /** Default: `defaultTimeouts`. */
   readonly timeouts?: Partial<Timeouts>
 }
@@ -80,7 +84,7 @@ export class Gateway implements AsyncDisposable {
     const create = (): Server => {
       return createServer(settings, (socket) => void connections.add(new Connection(socket, front)))
     }
-    const { servers, port } = await listen(create, options.host, options.port)
+    const { servers, port } = await listen(create, options.host, options.port, options.reusePort)
     door.port = port
     door.cookie = `quaymaster-${port}`
     return new Gateway(options.host, port, door, servers, connections, sweep)
@@ -134,6 +138,11 @@ export class Gateway implements AsyncDisposable {
     await Promise.resolve()
   }
 
+  /** A browser signed out at another gateway that shares the key. */
+  revoke(session: string): void {
+    this.#door.sessions.revoke(session)
+  }
+
   inflight(): readonly InFlight[] {
     return this.#door.inflight.list()
   }
@@ -177,7 +186,7 @@ export class Gateway implements AsyncDisposable {
   }
 }
 
-function createDoor({ clock, journal, report, auth, port, timeouts }: GatewayOptions, sweep: Sweep): Door {
+function createDoor({ clock, journal, report, auth, port, timeouts, sessions }: GatewayOptions, sweep: Sweep): Door {
   const wanted = new Map<string, number>()
   return {
     index: indexRoutes({ routes: [], draining: [] }),
@@ -185,7 +194,7 @@ function createDoor({ clock, journal, report, auth, port, timeouts }: GatewayOpt
     closing: false,
     port,
     cookie: '',
-    sessions: new Sessions(),
+    sessions: new Sessions(sessions),
     attempts: new Attempts(),
     hold: new Hold(),
     inflight: new Inflight(clock, (run) => report({ type: 'drained', run })),

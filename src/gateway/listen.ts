@@ -1,4 +1,4 @@
-import type { AddressInfo, Server } from 'node:net'
+import type { AddressInfo, ListenOptions, Server } from 'node:net'
 
 import { StartError } from '../lib/start-error.ts'
 
@@ -14,17 +14,22 @@ export interface Listening {
  * Listens on `host`; `localhost` is both 127.0.0.1 and, where the machine has it, ::1, because which one a client tries
  * first is not ours to know. Port 0 takes one that is free on both.
  */
-export async function listen(create: () => Server, host: string, port: number): Promise<Listening> {
+export async function listen(
+  create: () => Server,
+  host: string,
+  port: number,
+  reusePort: boolean = false,
+): Promise<Listening> {
   if (host !== 'localhost') {
     const server = create()
-    return { servers: [server], port: await bind(server, host, port, host) }
+    return { servers: [server], port: await bind(server, { host, port, exclusive: true, reusePort }, host) }
   }
   for (let attempt = 1; ; attempt += 1) {
     const four = create()
-    const taken = await bind(four, '127.0.0.1', port, host)
+    const taken = await bind(four, { host: '127.0.0.1', port, exclusive: true, reusePort }, host)
     const six = create()
     try {
-      await bind(six, '::1', taken, host)
+      await bind(six, { host: '::1', port: taken, exclusive: true, reusePort }, host)
       return { servers: [four, six], port: taken }
     } catch (error) {
       const { code } = (error as { cause?: NodeJS.ErrnoException }).cause ?? {}
@@ -36,12 +41,12 @@ export async function listen(create: () => Server, host: string, port: number): 
   }
 }
 
-function bind(server: Server, address: string, port: number, host: string): Promise<number> {
+function bind(server: Server, options: ListenOptions & { port: number }, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) =>
-      reject(new StartError(explain(cause, host, port), 1, { cause })),
+      reject(new StartError(explain(cause, host, options.port), 1, { cause })),
     )
-    server.listen({ host: address, port, exclusive: true }, () => resolve((server.address() as AddressInfo).port))
+    server.listen(options, () => resolve((server.address() as AddressInfo).port))
   })
 }
 

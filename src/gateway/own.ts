@@ -87,18 +87,9 @@ function notAllowed(method: string, path: string): Verdict {
 
 async function signIn(visitor: Visitor, door: Door): Promise<Verdict | null> {
   // Another site must not sign its visitors in here under an identity of its choice.
-  const { head, authority, connection } = visitor
-  const index = head.find('origin')
-  const origin = index === -1 ? null : head.text(head.valueStart(index), head.valueEnd(index))
-  const own = parseAuthority(authority)
-  if (origin !== null && !(own && isSameOrigin(origin, own)))
-    return refusal('cross-origin', `Signing in must be sent from "${authority}", got the Origin "${origin}".`)
-  const now = door.clock.now()
-  const wait = door.attempts.wait(connection.address, now)
-  if (wait > 0) {
-    const seconds = Math.ceil(wait / 1000)
-    return refusal('too-many-attempts', `Too many failed attempts; try again in ${seconds} s.`, seconds)
-  }
+  const { connection } = visitor
+  const foreign = originObjection(visitor)
+  if (foreign !== null) return refusal('cross-origin', `Signing in ${foreign}`)
   const form = await readForm(visitor)
   if (form === 'gone') return null
   if (form === 'long')
@@ -108,17 +99,45 @@ async function signIn(visitor: Visitor, door: Door): Promise<Verdict | null> {
   const next = localTarget(fields.get('next') ?? '/')
   const known = door.credentials.find((fields.get('token') ?? '').trim())
   if (!known) {
+    const now = door.clock.now()
+    const wait = door.attempts.wait(connection.address, now)
+    // After the token was looked at: behind a proxy many people share one address, and none may lock out the others.
+    if (wait > 0) {
+      const seconds = Math.ceil(wait / 1000)
+      return refusal('too-many-attempts', `Too many failed attempts; try again in ${seconds} s.`, seconds)
+    }
     door.attempts.failed(connection.address, now)
     return page(401, next, 'This token is not valid here.')
   }
   visitor.story.subject = known.token.name
-  return seeOther(next, setCookie(door, door.sessions.issue(known, now)))
+  return seeOther(next, setCookie(door, door.sessions.issue(known, door.clock.wall())))
 }
 
-function signOut({ head }: Visitor, door: Door): Reply {
+function signOut(visitor: Visitor, door: Door): Verdict {
+  const { head } = visitor
+  const foreign = originObjection(visitor) ?? siteObjection(head)
+  if (foreign !== null) return refusal('cross-origin', `Signing out ${foreign}`)
   const session = cookieOf(head, door.cookie)
-  if (session !== null) door.sessions.revoke(session)
+  if (session !== null) door.sessions.signOut(session)
   return seeOther('/-/login', `${setCookie(door, '')}; Max-Age=0`)
+}
+
+function originObjection({ head, authority }: Visitor): string | null {
+  const origin = fieldOf(head, 'origin')
+  const own = parseAuthority(authority)
+  if (origin === null || (own && isSameOrigin(origin, own))) return null
+  return `must be sent from "${authority}", got the Origin "${origin}".`
+}
+
+/** An image or a link of another site carries no Origin; browsers say in this field where it came from. */
+function siteObjection(head: Head): string | null {
+  const site = fieldOf(head, 'sec-fetch-site')
+  return site === null || site === 'same-origin' || site === 'none' ? null : `was asked for by another site (${site}).`
+}
+
+function fieldOf(head: Head, name: string): string | null {
+  const index = head.find(name)
+  return index === -1 ? null : head.text(head.valueStart(index), head.valueEnd(index))
 }
 
 /**

@@ -52,9 +52,22 @@ export function loginPage(next: string, message: string | null): string {
 <input type="hidden" name="next" value="${text(next)}">
 <label for="token">Token</label>
 <input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
-<button>Sign in</button></form><p class="id">The token is printed when the gateway starts.</p>`,
+<button>Sign in</button></form><p class="id">On this machine, quaymaster token prints the one that was made at the first start.</p>`,
     null,
   )
+}
+
+/** What stands at the root when no app does. `path` ends with a slash. */
+export function listingPage(
+  apps: readonly { readonly name: string; readonly path: string; readonly state: string }[],
+): string {
+  const items = apps.map(
+    ({ name, path, state }) =>
+      `<li><a href="${text(path)}">${text(name)}</a> <span class="id">${text(state)}</span></li>`,
+  )
+  const list =
+    items.length === 0 ? '<p>None yet: drop an executable into the apps folder.</p>' : `<ul>${items.join('')}</ul>`
+  return page('Apps', `<h1>Apps</h1>${list}<p class="id"><a href="/-/logout">Sign out</a></p>`, null)
 }
 
 export const pageFields: readonly Field[] = [

@@ -2,18 +2,32 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 
 import type { Known } from './tokens.ts'
 
-/** A signed-in browser signs in again after this long, and whenever the gateway has been restarted. */
+/** A signed-in browser signs in again after this long (milliseconds). */
 const lifetime = 7 * 24 * 3_600_000
 /** Sessions that were signed out and are remembered as such; the oldest is forgotten first. */
 const maxRevoked = 10_000
 
+export interface SessionOptions {
+  /** 32 secret bytes. Sessions hold for as long as this stays the same. Default: new ones. */
+  readonly key?: Uint8Array
+  /** Called with each session that is signed out here. */
+  readonly revoked?: (session: string) => void
+}
+
 /**
- * Browser sessions without a table: the cookie is `<expiry>.<nonce>.<mac>`, keyed with a secret of this process over
- * the token's digest. It holds nothing of the token, dies with the process, and with the token when that is removed.
+ * Browser sessions without a table: the cookie is `<expiry>.<nonce>.<mac>`, keyed with a secret over the token's
+ * digest. It holds nothing of the token, and dies with it and with the secret. Times are of the wall clock, since a
+ * session may outlive the process.
  */
 export class Sessions {
-  readonly #secret = randomBytes(32)
+  readonly #secret: Uint8Array
+  readonly #tell: (session: string) => void
   readonly #revoked = new Set<string>()
+
+  constructor({ key = randomBytes(32), revoked = () => {} }: SessionOptions = {}) {
+    this.#secret = key
+    this.#tell = revoked
+  }
 
   issue({ digest }: Known, now: number): string {
     const stem = `${Math.floor(now + lifetime)}.${randomBytes(16).toString('base64url')}`
@@ -29,6 +43,12 @@ export class Sessions {
     let found: Known | null = null
     for (const one of known) if (timingSafeEqual(mac, Buffer.from(this.#mac(stem, one.digest)))) found ??= one
     return found
+  }
+
+  /** A browser signs out here; whoever shares the key is told. */
+  signOut(cookie: string): void {
+    this.revoke(cookie)
+    this.#tell(cookie)
   }
 
   revoke(cookie: string): void {

@@ -1,0 +1,15 @@
+import type { RouteTable } from '../model/route.ts'
+import type { Auth } from './auth/tokens.ts'
+import type { InFlight } from './inflight.ts'
+
+/** What main needs of the gateway, however many threads it runs on. */
+export interface FrontDoor extends AsyncDisposable {
+  /** Without a slash at its end. */
+  readonly url: string
+  readonly port: number
+  update(table: RouteTable): void
+  configure(auth: Auth): void
+  stopAccepting(): Promise<void>
+  /** On several threads: as of a moment ago. */
+  inflight(): readonly InFlight[]
+}

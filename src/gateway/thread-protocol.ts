@@ -1,0 +1,32 @@
+import type { GatewayReport } from '../model/protocol.ts'
+import type { RouteTable } from '../model/route.ts'
+import type { Entry } from '../observe/journal.ts'
+import type { Auth } from './auth/tokens.ts'
+import type { InFlight } from './inflight.ts'
+
+/** Everything that passes between the main thread and a gateway thread. All of it is structured-cloneable. */
+
+export interface ThreadStart {
+  readonly host: string
+  readonly port: number
+  readonly auth: Auth
+  readonly table: RouteTable
+  readonly sessionKey: Uint8Array
+}
+
+export type ToThread =
+  | { readonly type: 'table'; readonly table: RouteTable }
+  | { readonly type: 'auth'; readonly auth: Auth }
+  /** A browser signed out at another thread. */
+  | { readonly type: 'revoke'; readonly session: string }
+  | { readonly type: 'stop' }
+  | { readonly type: 'close' }
+
+export type FromThread =
+  | { readonly type: 'listening'; readonly url: string; readonly port: number }
+  | { readonly type: 'failed'; readonly message: string }
+  | { readonly type: 'report'; readonly report: GatewayReport }
+  | { readonly type: 'entries'; readonly entries: readonly Entry[] }
+  | { readonly type: 'inflight'; readonly inflight: readonly InFlight[] }
+  | { readonly type: 'revoke'; readonly session: string }
+  | { readonly type: 'closed' }

@@ -1,0 +1,74 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { systemClock } from '../lib/clock.ts'
+import { Journal, type Entry } from '../observe/journal.ts'
+import { Gateway } from './gateway.ts'
+import type { FromThread, ThreadStart, ToThread } from './thread-protocol.ts'
+
+/** Entries travel in batches: a message for each would cost more than many a request. */
+const batchTime = 10
+const batchSize = 256
+/** How often the main thread learns what is in flight (milliseconds). */
+const inflightEvery = 250
+
+/** One of several gateways on the same port. Ends by itself when its listeners are closed. */
+async function serve({ host, port, auth, table, sessionKey }: ThreadStart): Promise<void> {
+  let batch: Entry[] = []
+  let timer: NodeJS.Timeout | null = null
+  const flush = (): void => {
+    if (timer) clearTimeout(timer)
+    timer = null
+    if (batch.length > 0) post({ type: 'entries', entries: batch })
+    batch = []
+  }
+  const journal = new Journal()
+  journal.subscribe((entry) => {
+    batch.push(entry)
+    if (batch.length >= batchSize) flush()
+    else timer ??= setTimeout(flush, batchTime)
+  })
+  const gateway = await Gateway.listen({
+    host,
+    port,
+    auth,
+    journal,
+    clock: systemClock,
+    reusePort: true,
+    report: (report) => post({ type: 'report', report }),
+    sessions: { key: sessionKey, revoked: (session) => post({ type: 'revoke', session }) },
+  })
+  gateway.update(table)
+  let told = 0
+  const telling = setInterval(() => {
+    const inflight = gateway.inflight()
+    if (inflight.length > 0 || told > 0) post({ type: 'inflight', inflight })
+    told = inflight.length
+  }, inflightEvery)
+  parentPort?.on('message', (message: ToThread) => {
+    switch (message.type) {
+      case 'table':
+        return gateway.update(message.table)
+      case 'auth':
+        return gateway.configure(message.auth)
+      case 'revoke':
+        return gateway.revoke(message.session)
+      case 'stop':
+        return void gateway.stopAccepting()
+      case 'close':
+        clearInterval(telling)
+        void gateway[Symbol.asyncDispose]().then(() => {
+          flush()
+          post({ type: 'closed' })
+          return parentPort?.close()
+        })
+    }
+  })
+  post({ type: 'listening', url: gateway.url, port: gateway.port })
+}
+
+function post(message: FromThread): void {
+  parentPort?.postMessage(message)
+}
+
+serve(workerData as ThreadStart).catch((error: unknown) => {
+  post({ type: 'failed', message: error instanceof Error ? error.message : String(error) })
+})

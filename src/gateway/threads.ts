@@ -1,0 +1,209 @@
+import { randomBytes } from 'node:crypto'
+import { createServer } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import { StartError } from '../lib/start-error.ts'
+import type { GatewayReport } from '../model/protocol.ts'
+import type { Route, RouteTable } from '../model/route.ts'
+import type { Auth } from './auth/tokens.ts'
+import type { FrontDoor } from './front-door.ts'
+import type { GatewayOptions } from './gateway.ts'
+import type { InFlight } from './inflight.ts'
+import { listen } from './listen.ts'
+import type { FromThread, ThreadStart, ToThread } from './thread-protocol.ts'
+
+export interface ThreadsOptions extends Omit<GatewayOptions, 'reusePort' | 'clock'> {
+  readonly count: number
+  readonly notice: (level: 'info' | 'warn' | 'error', message: string) => void
+}
+
+/** A thread that died is replaced after this long (milliseconds), so that one that cannot live does not spin. */
+const replaceAfter = 200
+
+/**
+ * The gateway on several threads that listen on one port (SO_REUSEPORT): the kernel gives each connection to one of
+ * them and no request depends on which. The route table goes out as a snapshot, reports and journal entries come back.
+ * A thread that dies takes its own connections with it, nothing else.
+ */
+export class GatewayThreads implements FrontDoor {
+  readonly url: string
+  readonly port: number
+  readonly #options: ThreadsOptions
+  readonly #sessionKey: Uint8Array
+  readonly #threads: Set<Thread>
+  /** Runs to be drained, with the threads that have not reported them empty. */
+  readonly #draining = new Map<number, Set<Thread>>()
+  #table: RouteTable = { routes: [], draining: [] }
+  #auth: Auth
+  #closing = false
+  #disposed: Promise<void> | null = null
+
+  static async listen(options: ThreadsOptions): Promise<GatewayThreads> {
+    const { host, count } = options
+    // Another program may share the port with us only by an accident that this look prevents.
+    const { servers, port } = await listen(() => createServer(), host, options.port)
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+    const gateway = new GatewayThreads(options, port)
+    try {
+      await Promise.all(Array.from({ length: count }, () => gateway.#start()))
+    } catch (error) {
+      await gateway[Symbol.asyncDispose]()
+      throw error
+    }
+    return gateway
+  }
+
+  private constructor(options: ThreadsOptions, port: number) {
+    const { host } = options
+    this.url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+    this.port = port
+    this.#options = options
+    this.#auth = options.auth
+    this.#sessionKey = options.sessions?.key ?? randomBytes(32)
+    this.#threads = new Set()
+  }
+
+  update(table: RouteTable): void {
+    this.#table = { ...table, routes: table.routes.map((route) => shareOf(route, this.#options.count)) }
+    const draining = new Set(table.draining)
+    for (const run of this.#draining.keys()) if (!draining.has(run)) this.#draining.delete(run)
+    for (const run of draining) if (!this.#draining.has(run)) this.#draining.set(run, new Set(this.#threads))
+    this.#tell({ type: 'table', table: this.#table })
+  }
+
+  configure(auth: Auth): void {
+    this.#auth = auth
+    this.#tell({ type: 'auth', auth })
+  }
+
+  async stopAccepting(): Promise<void> {
+    this.#closing = true
+    this.#tell({ type: 'stop' })
+    await Promise.resolve()
+  }
+
+  inflight(): readonly InFlight[] {
+    return [...this.#threads].flatMap((thread) => thread.inflight)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return (this.#disposed ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
+    this.#closing = true
+    await Promise.all([...this.#threads].map((thread) => thread.close()))
+  }
+
+  /** Resolves when the new thread listens. */
+  async #start(): Promise<void> {
+    const { host } = this.#options
+    const start = { host, port: this.port, auth: this.#auth, table: this.#table, sessionKey: this.#sessionKey }
+    const thread = new Thread(start, (message) => this.#hear(thread, message))
+    this.#threads.add(thread)
+    void thread.over.then((why) => this.#lose(thread, why))
+    await thread.listening
+    // What changed while it started.
+    thread.tell({ type: 'table', table: this.#table })
+    thread.tell({ type: 'auth', auth: this.#auth })
+  }
+
+  #lose(thread: Thread, why: string): void {
+    this.#threads.delete(thread)
+    for (const [run, waiting] of this.#draining) if (waiting.delete(thread)) this.#reportIfDrained(run, waiting)
+    if (this.#closing) return
+    this.#options.notice('error', `A gateway thread died and is replaced; its connections are lost: ${why}`)
+    void this.#replace()
+  }
+
+  async #replace(): Promise<void> {
+    await delay(replaceAfter)
+    // One that cannot start is lost in turn, and so tried again.
+    if (!this.#closing) await this.#start().catch(() => {})
+  }
+
+  #hear(thread: Thread, message: FromThread): void {
+    switch (message.type) {
+      case 'report':
+        return this.#report(thread, message.report)
+      case 'entries':
+        for (const entry of message.entries) this.#options.journal.write(entry)
+        return
+      case 'revoke':
+        for (const other of this.#threads) if (other !== thread) other.tell(message)
+        return
+      case 'inflight':
+      case 'listening':
+      case 'failed':
+      case 'closed':
+    }
+  }
+
+  #report(thread: Thread, report: GatewayReport): void {
+    if (report.type !== 'drained') return this.#options.report(report)
+    const waiting = this.#draining.get(report.run)
+    if (waiting?.delete(thread)) this.#reportIfDrained(report.run, waiting)
+  }
+
+  #reportIfDrained(run: number, waiting: ReadonlySet<Thread>): void {
+    if (waiting.size === 0) this.#options.report({ type: 'drained', run })
+  }
+
+  #tell(message: ToThread): void {
+    for (const thread of this.#threads) thread.tell(message)
+  }
+}
+
+/** A bound that holds for the whole gateway is shared out evenly, since the kernel spreads connections evenly. */
+function shareOf(route: Route, count: number): Route {
+  return { ...route, hold: { ...route.hold, max: Math.ceil(route.hold.max / count) } }
+}
+
+class Thread {
+  inflight: readonly InFlight[] = []
+  readonly listening: Promise<void>
+  /** Resolves when it has ended, with the reason. */
+  readonly over: Promise<string>
+  readonly #worker: Worker
+
+  constructor(start: ThreadStart, hear: (message: FromThread) => void) {
+    // From src/ it is TypeScript, from dist/ it is what became of it.
+    const file = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url)
+    this.#worker = new Worker(file, { workerData: start })
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.listening = promise
+    let why = 'it ended without a word'
+    this.#worker.on('message', (message: FromThread) => {
+      if (message.type === 'listening') resolve()
+      else if (message.type === 'failed') {
+        why = message.message
+        reject(new StartError(message.message))
+        void this.#worker.terminate()
+      } else if (message.type === 'inflight') this.inflight = message.inflight
+      else hear(message)
+    })
+    this.#worker.on('error', (error) => (why = error instanceof Error ? (error.stack ?? error.message) : String(error)))
+    this.over = new Promise((done) => {
+      this.#worker.once('exit', () => {
+        reject(new StartError(`A gateway thread could not start: ${why}`))
+        done(why)
+      })
+    })
+  }
+
+  tell(message: ToThread): void {
+    this.#worker.postMessage(message)
+  }
+
+  async close(): Promise<void> {
+    this.tell({ type: 'close' })
+    const given = new AbortController()
+    const late = delay(farewell, undefined, { signal: given.signal }).catch(() => {})
+    await Promise.race([this.over, late])
+    given.abort()
+    await this.#worker.terminate()
+  }
+}
+
+/** How long a thread may take to close what it has (milliseconds). */
+const farewell = 2_000

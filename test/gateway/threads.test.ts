@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import diagnostics from 'node:diagnostics_channel'
+import { once } from 'node:events'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { test } from 'node:test'
+import type { Worker } from 'node:worker_threads'
+
+import { openFrontDoor } from '../../src/gateway/open.ts'
+import type { FrontDoor } from '../../src/gateway/front-door.ts'
+import { systemClock } from '../../src/lib/clock.ts'
+import type { GatewayReport } from '../../src/model/protocol.ts'
+import type { RouteTable, Target } from '../../src/model/route.ts'
+import { Journal, type Entry } from '../../src/observe/journal.ts'
+import { settings } from '../model/world.ts'
+import { eventually } from '../support/wait.ts'
+
+interface Stage extends AsyncDisposable {
+  readonly gateway: FrontDoor
+  readonly workers: Worker[]
+  readonly reports: GatewayReport[]
+  readonly entries: Entry[]
+  readonly upstream: http.Server
+  table(target: Target, draining?: number[]): RouteTable
+  readonly ready: Target
+}
+
+async function stage(answer: http.RequestListener): Promise<Stage> {
+  const upstream = http.createServer(answer).listen(0, '127.0.0.1')
+  await once(upstream, 'listening')
+  const { port } = upstream.address() as AddressInfo
+  const workers: Worker[] = []
+  const seen = (message: unknown): void => void workers.push((message as { worker: Worker }).worker)
+  diagnostics.subscribe('worker_threads', seen)
+  const reports: GatewayReport[] = []
+  const entries: Entry[] = []
+  const journal = new Journal()
+  journal.subscribe((entry) => void entries.push(entry))
+  const gateway = await openFrontDoor({
+    host: '127.0.0.1',
+    port: 0,
+    auth: { tokens: [{ name: 'me', sha256: createHash('sha256').update('secret').digest('hex'), apps: null }] },
+    journal,
+    clock: systemClock,
+    report: (report) => void reports.push(report),
+    workers: 2,
+    notice: () => {},
+  })
+  const { route } = settings('hello')
+  const ready: Target = { kind: 'ready', upstreams: [{ run: 1, host: '127.0.0.1', port }] }
+  return {
+    gateway,
+    workers,
+    reports,
+    entries,
+    upstream,
+    ready,
+    table: (target, draining = []) => ({ routes: [{ app: 'hello', ...route, target }], draining }),
+    async [Symbol.asyncDispose]() {
+      diagnostics.unsubscribe('worker_threads', seen)
+      await gateway[Symbol.asyncDispose]()
+      upstream.closeAllConnections()
+      upstream.close()
+    },
+  }
+}
+
+async function ask(gateway: FrontDoor, agent: http.Agent | false = false): Promise<string> {
+  const headers = { 'X-API-Token': 'secret', Host: 'localhost' }
+  const request = http.get(`${gateway.url}/hello/x`, { headers, agent })
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage]
+  const body = (await response.setEncoding('utf8').toArray()).join('')
+  return `${response.statusCode} ${body}`
+}
+
+async function soon(check: () => unknown): Promise<void> {
+  const passes = async (): Promise<boolean> => {
+    await check()
+    return true
+  }
+  await eventually(passes, { what: 'a check that passes' })
+}
+
+test('two threads share a port: every connection is served, and each exchange is in the one journal', async () => {
+  await using it = await stage((_request, response) => void response.end('hi'))
+  it.gateway.update(it.table(it.ready))
+  await soon(async () => assert.equal(await ask(it.gateway), '200 hi'))
+  const before = it.entries.length
+  for (let i = 0; i < 40; i++) assert.equal(await ask(it.gateway), '200 hi')
+  await soon(() => assert.ok(it.entries.filter((entry) => entry.type === 'exchange').length >= before + 40))
+})
+
+test('a run is drained when the last thread has nothing in flight on it', async () => {
+  const waiting: http.ServerResponse[] = []
+  await using it = await stage((_request, response) => void waiting.push(response))
+  it.gateway.update(it.table(it.ready))
+  const asked = Array.from({ length: 8 }, () => ask(it.gateway))
+  await soon(() => assert.equal(waiting.length, 8))
+  it.gateway.update(it.table({ kind: 'waiting', why: 'test', until: null }, [1]))
+  const drained = (): boolean => it.reports.some((report) => report.type === 'drained' && report.run === 1)
+  for (const response of waiting.slice(0, 7)) response.end('late')
+  assert.equal(drained(), false)
+  waiting[7]?.end('late')
+  await Promise.all(asked)
+  await soon(() => assert.ok(drained()))
+  assert.equal(it.reports.filter((report) => report.type === 'drained').length, 1)
+})
+
+test('a thread that dies takes only its own connections with it and is replaced', async () => {
+  await using it = await stage((_request, response) => void response.end('hi'))
+  it.gateway.update(it.table(it.ready))
+  await soon(async () => assert.equal(await ask(it.gateway), '200 hi'))
+  // Enough kept connections that both threads have some.
+  const agents = Array.from({ length: 16 }, () => new http.Agent({ keepAlive: true, maxSockets: 1 }))
+  for (const agent of agents) assert.equal(await ask(it.gateway, agent), '200 hi')
+  assert.equal(it.workers.length, 2)
+  await it.workers[0]?.terminate()
+  const results = await Promise.allSettled(agents.map((agent) => ask(it.gateway, agent)))
+  const alive = results.filter((result) => result.status === 'fulfilled').length
+  assert.ok(alive >= 1, 'the other thread has kept its connections')
+  await soon(() => assert.equal(it.workers.length, 3))
+  await soon(async () => {
+    for (let i = 0; i < 10; i++) assert.equal(await ask(it.gateway), '200 hi')
+  })
+  for (const agent of agents) agent.destroy()
+})
+
+test('a port that is taken is told in one sentence, however many threads there are', async () => {
+  await using it = await stage((_request, response) => void response.end())
+  const journal = new Journal()
+  const options = {
+    host: '127.0.0.1',
+    auth: { tokens: [] },
+    journal,
+    clock: systemClock,
+    report: () => {},
+    notice: () => {},
+  }
+  for (const workers of [1, 2]) {
+    await assert.rejects(
+      openFrontDoor({ ...options, port: it.gateway.port, workers }),
+      /Cannot listen on 127\.0\.0\.1:\d+: another program/,
+    )
+  }
+})
