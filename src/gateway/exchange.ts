@@ -140,7 +140,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
     }
     const decision = admit(ask, door.index, now)
     if (decision.kind === 'refuse') {
-      return asksForListing(this, decision) ? this.reply(listing(this, door.index, caller)) : this.refuse(decision)
+      return asksForListing(this, decision) ? this.reply(listing(door.index, caller)) : this.refuse(decision)
     }
     if (door.closing) return this.refuse(closing)
     const route = 'match' in decision ? decision.match.route : decision.route

@@ -3,28 +3,20 @@ import type { Caller, Refusal } from '../model/admission.ts'
 import type { Route, RouteIndex } from '../model/route.ts'
 import { wantsPage, type Asking } from './answer.ts'
 
-/** Whether a refusal is only for want of something to show at the root. */
-export function asksForListing({ method, asked }: Asking, refused: Refusal): boolean {
-  return refused.code === 'no-route' && asked.path === '/' && (method === 'GET' || method === 'HEAD')
+/** Whether a person asks for the root and the refusal is only for want of something to show there. */
+export function asksForListing({ method, asked, head }: Asking, refused: Refusal): boolean {
+  return refused.code === 'no-route' && asked.path === '/' && (method === 'GET' || method === 'HEAD') && wantsPage(head)
 }
 
-/** What stands at `/` when no app does: the apps that the caller may use, for a person or for a program. */
-export function listing({ head }: Asking, index: RouteIndex, caller: Caller): Reply {
+/** What a person sees at `/` when no app stands there: the apps that the caller may use. Programs get their 404. */
+export function listing(index: RouteIndex, caller: Caller): Reply {
   const allowed = caller.kind === 'known' ? caller.apps : []
   const routes = new Set(index.byHost.values())
   const apps = [...routes]
     .filter((route) => route.auth === 'none' || allowed === null || allowed.includes(route.app))
     .map((route) => ({ name: route.app, path: route.path === '/' ? '/' : `${route.path}/`, state: stateOf(route) }))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-  if (wantsPage(head)) return { status: 200, fields: pageFields, body: listingPage(apps) }
-  return {
-    status: 200,
-    fields: [
-      ['Content-Type', 'application/json'],
-      ['Cache-Control', 'no-store'],
-    ],
-    body: `${JSON.stringify({ apps })}\n`,
-  }
+  return { status: 200, fields: pageFields, body: listingPage(apps) }
 }
 
 function stateOf({ target }: Route): string {
