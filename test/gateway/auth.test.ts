@@ -278,13 +278,13 @@ describe('signing in', () => {
   test('leads to a list of what the caller may use, where no app stands at the root', async () => {
     await using front = await startFront()
     front.routes([route('hello', waiting), route('secret', waiting), route('open', waiting, { auth: 'none' })])
-    const page = await front.ask('GET /', `X-API-Token: ${helloOnly}`, 'Accept: text/html')
+    const page = await request(front, 'GET /', `X-API-Token: ${helloOnly}`, 'Accept: text/html')
     assert.equal(page.status, 200)
     assert.match(page.body, /href="\/hello\/"/)
     assert.match(page.body, /href="\/open\/"/)
     assert.doesNotMatch(page.body, /secret/)
-    assert.equal((await front.ask('GET /', `X-API-Token: ${helloOnly}`)).status, 404)
-    assert.equal((await front.ask('GET /', 'Accept: text/html')).status, 401)
+    assert.equal((await request(front, 'GET /', `X-API-Token: ${helloOnly}`)).status, 404)
+    assert.equal((await request(front, 'GET /', 'Accept: text/html')).status, 401)
   })
 
   test('ends with signing out, with the token, and with a changed cookie', async () => {
