@@ -4,7 +4,7 @@ import { loginPage, pageFields, type Reply } from '../http/replies.ts'
 import type { Field } from '../http/rewrite.ts'
 import { localTarget } from '../http/target.ts'
 import type { Refusal } from '../model/admission.ts'
-import { cookieOf } from './auth/identify.ts'
+import { sessionOf } from './auth/identify.ts'
 import type { Connection } from './connection.ts'
 import type { Door } from './door.ts'
 import type { Asked } from './read-head.ts'
@@ -116,7 +116,7 @@ async function signIn(visitor: Visitor, door: Door): Promise<Verdict | null> {
 }
 
 function signOut({ head }: Visitor, door: Door): Reply {
-  const session = cookieOf(head, door.cookie)
+  const session = sessionOf(head, door.cookie)
   if (session !== null) door.sessions.revoke(session)
   return seeOther('/-/login', `${setCookie(door, '')}; Max-Age=0`)
 }
