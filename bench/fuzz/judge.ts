@@ -22,7 +22,7 @@ export async function judge(
   for (const bad of app.bad) wrong.push(`The app was sent ${bad}`)
   // A client that resets its connection does not wait: what it sent may arrive while the next one talks.
   const own = app.arrivals.filter(
-    (one) => one.target.includes(`${world.id}-`) || !earlier.some((it) => isSame(it, one, world.prefix)),
+    (one) => one.target.includes(`${world.id}-`) || !earlier.some((it) => isLate(it, one, world.prefix)),
   )
   const matched = matchArrivals(world, read.requests, own)
   if (typeof matched === 'string') wrong.push(matched)
@@ -75,6 +75,11 @@ function isSame(request: RequestRead, { method, target, message }: Arrival, pref
   return !isPlain(request, prefix) || pathOf(request).slice(prefix.length) === target
 }
 
+/** Of a target that is not plain at least the end must be the same, or every odd request would excuse any other. */
+function isLate(request: RequestRead, arrival: Arrival, prefix: string): boolean {
+  return isSame(request, arrival, prefix) && request.target.endsWith(arrival.target.slice(-8))
+}
+
 /** Only of plain targets it is known here what becomes of them. */
 function isPlain(request: RequestRead, prefix: string): boolean {
   const path = pathOf(request)
@@ -101,13 +106,12 @@ function judgeAnswers(
   if (finals.length > most) wrong.push(`${finals.length} responses to ${read.requests.length} requests`)
   for (const [index, { fields, start }] of finals.entries()) {
     for (const marker of valuesIn(fields, 'x-marker')) {
-      const own = matched.filter((one) => one.index === index)
-      if (marker === 'forged' && own.some(({ arrival }) => forgedIsFinal(arrival.answer.text))) continue
-      if (marker === 'forged' && early.some(forgedIsFinal)) continue
       // Of two equal requests either may be the one that arrived.
       const request = read.requests[index]
-      const equal = matched.filter(({ arrival }) => request !== undefined && isSame(request, arrival, prefix))
-      if (equal.some(({ arrival }) => arrival.marker === marker)) continue
+      const own = matched.filter((one) => one.index === index || (request && isSame(request, one.arrival, prefix)))
+      if (marker === 'forged' && own.some(({ arrival }) => forgedIsFinal(arrival.answer.text))) continue
+      if (marker === 'forged' && early.some(forgedIsFinal)) continue
+      if (own.some(({ arrival }) => arrival.marker === marker)) continue
       // A marker that was itself spoilt by a mutation tells nothing.
       if (
         own.some(({ arrival }) => arrival.answer.good === null && arrival.answer.text.includes(marker)) &&
@@ -125,13 +129,13 @@ function judgeAnswers(
 /** Whether a mutation made the response before the forged one an interim one, so that the forged one is the answer. */
 function forgedIsFinal(text: string): boolean {
   let at = 0
-  while (/^HTTP\/1\.[01] 1\d\d/.test(text.slice(at, at + 12))) {
+  while (/^HTTP\/1\.\d 1\d\d/.test(text.slice(at, at + 12))) {
     const end = text.indexOf('\r\n\r\n', at)
     if (end === -1) return false
     at = end + 4
   }
   const end = text.indexOf('\r\n\r\n', at)
-  return text.slice(at, end).includes('X-Marker: forged')
+  return /X-Marker: ?forged/i.test(text.slice(at, end))
 }
 
 /** What was not spoilt must be answered, in full. */

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { createServer, type Server } from 'node:net'
 
 import { problemReply } from '../http/replies.ts'
@@ -12,6 +11,7 @@ import { replyBytes } from './answer.ts'
 import { Attempts } from './auth/attempts.ts'
 import { Sessions, type SessionOptions } from './auth/sessions.ts'
 import { type Auth, Credentials } from './auth/tokens.ts'
+import { newId } from './chance.ts'
 import { Connection } from './connection.ts'
 import type { Door } from './door.ts'
 import { Exchange } from './exchange.ts'
@@ -216,7 +216,7 @@ function createDoor({ clock, journal, report, auth, port, timeouts, sessions }: 
 /** No request could be read: it is told, it is in the journal, and the connection closes. */
 function turnAway(connection: Connection, { journal, clock }: Door, { code, detail }: Refusal): void {
   const { status, source } = errors[code]
-  const id = randomUUID()
+  const id = newId()
   const reply = problemReply({ code, detail, requestId: id, retryAfter: null })
   connection.socket.write(replyBytes(reply, id, 'close', false))
   connection.close()

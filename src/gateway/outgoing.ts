@@ -1,11 +1,10 @@
-import { randomFillSync } from 'node:crypto'
-
 import type { Head } from '../http/head.ts'
 import { nameNumber } from '../http/names.ts'
 import { fieldLine, REQUEST_OMITS, type RequestOut } from '../http/write-head.ts'
 import { hostOf } from '../http/request-target.ts'
 import { validTraceparent, withoutCookie } from '../http/rewrite.ts'
 import { NONE } from '../http/framing.ts'
+import { randomHex } from './chance.ts'
 import type { Connection } from './connection.ts'
 import type { Asked } from './read-head.ts'
 
@@ -130,23 +129,11 @@ function keepTrace(head: Head): void {
   pieces[3] = pieces[4] = pieces[5] = pieces[6] = ''
 }
 
-const traceSize = 24
-/** Chance for many traces at once: a call for each would cost more than the rest of the head. */
-const chance = Buffer.allocUnsafeSlow(traceSize * 256)
-let chanceAt = chance.length
-
-/** 16 and 8 random bytes in hex. */
 function newTrace(): void {
-  if (chanceAt === chance.length) {
-    randomFillSync(chance)
-    chanceAt = 0
-  }
-  const at = chanceAt
-  chanceAt += traceSize
   pieces[2] = '\r\ntraceparent: 00-'
-  pieces[3] = chance.toString('hex', at, at + 16)
+  pieces[3] = randomHex(16)
   pieces[4] = '-'
-  pieces[5] = chance.toString('hex', at + 16, at + traceSize)
+  pieces[5] = randomHex(8)
   pieces[6] = '-01\r\n'
 }
 

@@ -4,7 +4,7 @@ import { loginPage, pageFields, type Reply } from '../http/replies.ts'
 import type { Field } from '../http/rewrite.ts'
 import { localTarget } from '../http/target.ts'
 import type { Refusal } from '../model/admission.ts'
-import { cookieOf } from './auth/identify.ts'
+import { sessionOf } from './auth/identify.ts'
 import type { Connection } from './connection.ts'
 import type { Door } from './door.ts'
 import type { Asked } from './read-head.ts'
@@ -117,7 +117,7 @@ function signOut(visitor: Visitor, door: Door): Verdict {
   const { head } = visitor
   const foreign = originObjection(visitor) ?? siteObjection(head)
   if (foreign !== null) return refusal('cross-origin', `Signing out ${foreign}`)
-  const session = cookieOf(head, door.cookie)
+  const session = sessionOf(head, door.cookie)
   if (session !== null) door.sessions.signOut(session)
   return seeOther('/-/login', `${setCookie(door, '')}; Max-Age=0`)
 }

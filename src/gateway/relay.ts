@@ -1,6 +1,7 @@
 import type { Readable, Duplex, Writable } from 'node:stream'
 
-import type { FieldList, Framing } from '../http/rewrite.ts'
+import type { Framing } from '../http/framing.ts'
+import type { FieldList } from '../http/rewrite.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 
 /**
@@ -18,7 +19,7 @@ export interface RelayExchange {
   readonly target: string
   /** End-to-end fields, in order, complete but for Connection, Upgrade, Expect and framing. */
   readonly fields: FieldList
-  readonly framing: Exclude<Framing, { kind: 'invalid' }>
+  readonly framing: Framing
   /** The protocols the client offers to switch to; empty for an ordinary request. */
   readonly upgrade: readonly string[]
   readonly expectContinue: boolean

@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto'
-
 import { mapFields, type Mapping } from '../http/mapping.ts'
 import { requestFields, responseFields } from '../http/rewrite.ts'
 import { joinPath, stripPrefix } from '../http/target.ts'
 import type { Match } from '../model/route.ts'
+import { randomHex } from './chance.ts'
 import { fieldsOfHead, type Patron, RemoteClient } from './remote-client.ts'
 import type { Destination, Outcome, RelayEngine } from './relay.ts'
 
@@ -35,7 +34,7 @@ export function relayRemote(patron: Patron, engine: RelayEngine, url: string, { 
     client: connection.address,
     prefix,
     requestId: patron.id,
-    traceparent: `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`,
+    traceparent: `00-${randomHex(16)}-${randomHex(8)}-01`,
     subject: patron.subject,
     dropAuthorization: patron.dropAuthorization,
     cookie,
@@ -45,16 +44,12 @@ export function relayRemote(patron: Patron, engine: RelayEngine, url: string, { 
     const named = mapped.some(([name]) => name.toLowerCase() === 'x-request-id')
     return named ? mapped : [...mapped, ['X-Request-Id', patron.id]]
   })
-  const { framing } = asked
   const exchange = {
     to,
     method: patron.method,
     target: joinPath(base, stripPrefix(asked.path, prefix)) + asked.query,
     fields,
-    framing:
-      framing.kind === 'length'
-        ? { kind: 'length' as const, length: framing.length }
-        : { kind: framing.kind === 'chunked' ? ('chunked' as const) : ('none' as const) },
+    framing: asked.framing,
     upgrade: asked.upgrade === '' ? [] : asked.upgrade.split(', '),
     expectContinue: asked.expects,
     client,

@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto'
-
 import { maskTarget } from '../http/target.ts'
 import type { Clock } from '../lib/clock.ts'
 import { type ErrorCode, errors } from '../lib/errors.ts'
 import type { Entry, Exchange } from '../observe/journal.ts'
+import { newId } from './chance.ts'
 
 /** What only the end of an exchange knows. */
 interface Outcome {
@@ -18,7 +17,7 @@ interface Outcome {
 
 /** What is known of one exchange so far: its journal entry in the making. */
 export class Story {
-  readonly id: string = randomUUID()
+  readonly id: string = newId()
   /** On the gateway's clock. */
   readonly since: number
   /** Body bytes, counted as they move. */

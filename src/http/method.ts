@@ -1,12 +1,10 @@
-/** Any valid token is forwarded unchanged (RFC 9110 §9.1); these have meaning to the gateway. */
+/** Any valid token is forwarded unchanged (RFC 9110 §9.1); these have meaning to the gateway, 3 and 7 are POST and PATCH. */
 export const UNKNOWN_METHOD = 0
 export const GET = 1
 export const HEAD = 2
-export const POST = 3
 export const PUT = 4
 export const DELETE = 5
 export const OPTIONS = 6
-export const PATCH = 7
 export const CONNECT = 8
 export const TRACE = 9
 

@@ -92,12 +92,6 @@ export function prefersHtml(accept: string): boolean {
   return html > 0 && html > json
 }
 
-/** For a socket without a parser's response object: after a malformed head, on CONNECT. Always closes. */
-export function rawReply(made: Reply, reason: string): string {
-  const lines = made.fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')
-  return `HTTP/1.1 ${made.status} ${reason}\r\n${lines}Content-Length: ${byteLength(made.body)}\r\nConnection: close\r\n\r\n${made.body}`
-}
-
 /** In UTF-8, without a Buffer: this folder is pure. */
 export function byteLength(body: string): number {
   return new TextEncoder().encode(body).length

@@ -84,31 +84,6 @@ export function trailerFields(received: FieldList): Field[] {
   })
 }
 
-export type Framing =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'length'; readonly length: number }
-  | { readonly kind: 'chunked' }
-  | { readonly kind: 'invalid'; readonly reason: string }
-
-/** How long a request's body is (RFC 9112 §6.3). Two opinions, or one that is not canonical, are refused. */
-export function requestFraming(fields: FieldList, version: '1.0' | '1.1'): Framing {
-  const codings = valuesOf(fields, 'transfer-encoding')
-  const lengths = valuesOf(fields, 'content-length')
-  const [coding] = codings
-  const [length] = lengths
-  if (coding !== undefined) {
-    if (length !== undefined) return { kind: 'invalid', reason: 'both Transfer-Encoding and Content-Length are given' }
-    if (version === '1.0') return { kind: 'invalid', reason: 'Transfer-Encoding is not defined for HTTP/1.0' }
-    if (codings.length > 1 || coding.toLowerCase() !== 'chunked')
-      return { kind: 'invalid', reason: 'the only Transfer-Encoding accepted is a single "chunked"' }
-    return { kind: 'chunked' }
-  }
-  if (length === undefined) return { kind: 'none' }
-  if (lengths.length > 1 || !/^\d{1,40}$/.test(length) || Number(length) > Number.MAX_SAFE_INTEGER)
-    return { kind: 'invalid', reason: 'Content-Length is not one decimal number' }
-  return { kind: 'length', length: Number(length) }
-}
-
 /** Pairs a flat list of names and values, as parsers give it. */
 export function fieldsOf(flat: readonly string[]): Field[] {
   const fields: Field[] = []

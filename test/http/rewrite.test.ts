@@ -6,7 +6,6 @@ import {
   type Field,
   type Forwarding,
   requestFields,
-  requestFraming,
   responseFields,
   trailerFields,
 } from '../../src/http/rewrite.ts'
@@ -197,44 +196,6 @@ test('trailerFields lets nothing through that frames, routes or authenticates', 
     'X-Auth-Subject',
   ]
   assert.deepEqual(trailerFields([...dropped.map((name): Field => [name, 'x']), ...kept]), kept)
-})
-
-describe('requestFraming', () => {
-  const te = (value: string): Field => ['Transfer-Encoding', value]
-  const cl = (value: string): Field => ['Content-Length', value]
-  const cases: [fields: Field[], kind: string][] = [
-    [[], 'none'],
-    [[cl('5')], 'length'],
-    [[cl('0')], 'length'],
-    [[cl('0000000005')], 'length'],
-    [[te('chunked')], 'chunked'],
-    [[te('Chunked')], 'chunked'],
-    [[te('chunked'), cl('5')], 'invalid'],
-    [[te('chunked'), te('chunked')], 'invalid'],
-    [[te('gzip, chunked')], 'invalid'],
-    [[te('chunked, identity')], 'invalid'],
-    [[te('identity')], 'invalid'],
-    [[te('')], 'invalid'],
-    [[te('xchunked')], 'invalid'],
-    [[te('"chunked"')], 'invalid'],
-    [[cl('')], 'invalid'],
-    [[cl('+5')], 'invalid'],
-    [[cl('-5')], 'invalid'],
-    [[cl('0x5')], 'invalid'],
-    [[cl('5 5')], 'invalid'],
-    [[cl('5, 5')], 'invalid'],
-    [[cl('5'), cl('5')], 'invalid'],
-    [[cl('18446744073709551621')], 'invalid'],
-    [[cl('9'.repeat(400))], 'invalid'],
-  ]
-  for (const [fields, kind] of cases) {
-    test(`of ${JSON.stringify(fields)} is ${kind}`, () => {
-      assert.equal(requestFraming(fields, '1.1').kind, kind)
-    })
-  }
-  test('in HTTP/1.0 knows no Transfer-Encoding', () => {
-    assert.equal(requestFraming([te('chunked')], '1.0').kind, 'invalid')
-  })
 })
 
 test('cookieOf finds the first cookie of exactly that name', () => {

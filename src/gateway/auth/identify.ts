@@ -2,6 +2,7 @@ import { isSameOrigin, parseAuthority } from '../../http/authority.ts'
 import type { Head } from '../../http/head.ts'
 import { isSafe } from '../../http/method.ts'
 import { nameNumber } from '../../http/names.ts'
+import { cookieOf } from '../../http/rewrite.ts'
 import type { Caller } from '../../model/admission.ts'
 import type { Sessions } from './sessions.ts'
 import type { Credentials, Known } from './tokens.ts'
@@ -44,21 +45,18 @@ export function identify(showing: Showing, credentials: Credentials, sessions: S
   if (byBearer) return { caller: toCaller(byBearer), authorizationIsOurs: true }
 
   // A page behind the gateway may well send a Bearer of its app's own: it is the app's business, the cookie is ours.
-  const cookie = head.has(COOKIE) ? cookieOf(head, showing.cookie) : null
+  const cookie = head.has(COOKIE) ? sessionOf(head, showing.cookie) : null
   const bySession = cookie === null ? null : sessions.find(credentials.known, cookie, showing.now)
   if (bySession) return { caller: { ...bySession.caller, ...crossSite(showing) }, authorizationIsOurs: false }
   return { caller: { kind: bearer === undefined ? 'anonymous' : 'unknown' }, authorizationIsOurs: false }
 }
 
-/** The value of a cookie, or null. */
-export function cookieOf(head: Head, name: string): string | null {
-  for (const value of valuesOf(head, COOKIE)) {
-    for (const pair of value.split(';')) {
-      const at = pair.indexOf('=')
-      if (at !== -1 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim()
-    }
-  }
-  return null
+/** The session cookie, or null. */
+export function sessionOf(head: Head, name: string): string | null {
+  return cookieOf(
+    valuesOf(head, COOKIE).map((value) => ['Cookie', value]),
+    name,
+  )
 }
 
 const X_API_TOKEN = nameNumber('x-api-token')

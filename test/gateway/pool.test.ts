@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import type { Link, LinkUser } from '../../src/gateway/link.ts'
+import { Pool } from '../../src/gateway/pool.ts'
+import { Sweep } from '../../src/gateway/sweep.ts'
+import { systemClock } from '../../src/lib/clock.ts'
+import { eventually } from '../support/wait.ts'
+import { startApp } from './kit.ts'
+
+class User implements LinkUser {
+  link: Link | null = null
+  lostBy: string | null = null
+  linked(link: Link): void {
+    this.link = link
+    link.begin(this, 0)
+  }
+  interim(): void {}
+  responded(): void {}
+  data(): void {}
+  whole(): void {}
+  flush(): boolean {
+    return true
+  }
+  switched(): boolean {
+    return false
+  }
+  finished(): void {}
+  released(): void {}
+  drained(): void {}
+  lost(code: string): void {
+    this.lostBy = code
+  }
+}
+
+test('an instance gets as many connections as it may have, some more wait, and the next is refused', async () => {
+  await using app = await startApp(() => {})
+  using sweep = new Sweep(systemClock)
+  using pool = new Pool('127.0.0.1', app.port, { connections: 1, queue: 2 }, systemClock, sweep)
+  const users = [new User(), new User(), new User(), new User()] as const
+  const joined = users.map((user) => pool.join(user, systemClock.now()))
+  assert.deepEqual(joined, [true, true, true, false])
+  await eventually(() => users[0].link !== null, { what: 'the first connection' })
+  assert.equal(users[1].link, null)
+  pool.leave(users[1])
+  pool.leave(users[0])
+  await eventually(() => users[2].link !== null, { what: 'the place to be given on' })
+  assert.deepEqual([users[1].link, users[3].link], [null, null])
+  users[2].link?.destroy()
+})
+
+test('a user that leaves while its connection is being made is not called again', async () => {
+  await using app = await startApp(() => {})
+  using sweep = new Sweep(systemClock)
+  using pool = new Pool('127.0.0.1', app.port, { connections: 4, queue: 4 }, systemClock, sweep)
+  const [left, stays] = [new User(), new User()]
+  pool.join(left, systemClock.now())
+  pool.leave(left)
+  pool.join(stays, systemClock.now())
+  await eventually(() => stays.link !== null, { what: 'the connection' })
+  assert.deepEqual([left.link, left.lostBy], [null, null])
+  stays.link?.destroy()
+})
+
+test('what no port answers is told as unreachable', async () => {
+  const app = await startApp(() => {})
+  await app.kill()
+  using sweep = new Sweep(systemClock)
+  using pool = new Pool('127.0.0.1', app.port, { connections: 4, queue: 4 }, systemClock, sweep)
+  const user = new User()
+  pool.join(user, systemClock.now())
+  await eventually(() => user.lostBy === 'unreachable', { what: 'the news' })
+})
