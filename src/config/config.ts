@@ -31,8 +31,8 @@ export interface UserConfig {
    */
   stateDir?: string | undefined
   /**
-   * Threads that move traffic. Default `1`, which is enough for most; `'auto'` takes one per core. In this version it is
-   * always one, whatever is written here.
+   * Threads that move traffic. Default `1`, which is enough for most; `'auto'` takes one per core. More than one
+   * needs Linux, whose SO_REUSEPORT spreads connections; elsewhere one serves.
    * A change takes effect at the next start.
    */
   workers?: number | 'auto' | undefined
