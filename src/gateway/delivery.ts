@@ -15,6 +15,7 @@ import type { Pool } from './pool.ts'
 import type { Failure } from './relay.ts'
 import type { BodySink } from './served.ts'
 import type { Timeouts } from './timeouts.ts'
+import { Upload } from './upload.ts'
 import { refusalOf } from './verdict.ts'
 
 /** How long the second side of a tunnel may take to get its last bytes after the first is closed. */
@@ -47,7 +48,9 @@ export class Delivery implements LinkUser, BodySink {
   readonly #errand: Errand
   readonly #pool: Pool
   readonly #route: TimeoutSettings
+  readonly traffic: { in: number; out: number }
   #link: Link | null = null
+  #upload: Upload | null = null
   #phase = joining
   #reused = false
   #received = 0
@@ -60,6 +63,7 @@ export class Delivery implements LinkUser, BodySink {
 
   constructor(errand: Errand, upstream: Upstream, pool: Pool, route: TimeoutSettings) {
     this.#errand = errand
+    this.traffic = errand.traffic
     this.upstream = upstream
     this.#pool = pool
     this.#route = route
@@ -74,6 +78,7 @@ export class Delivery implements LinkUser, BodySink {
   stop(): void {
     if (this.#phase === over) return
     this.#phase = over
+    this.#upload?.stop()
     this.#errand.connection.stopBody()
     if (this.#link === null) this.#pool.leave(this)
     else this.#link.destroy()
@@ -100,9 +105,9 @@ export class Delivery implements LinkUser, BodySink {
         return this.#watchBody(now)
       }
       case tunnelling:
-        this.#link?.destroy()
+        this.stop()
         connection.abort(false)
-        return this.#done()
+        return this.#errand.ended(null, false)
       default:
         return this.#fail('client-left', `The client took no byte of its response for ${timeouts.stall} ms.`)
     }
@@ -116,38 +121,39 @@ export class Delivery implements LinkUser, BodySink {
     link.out.request(head, requestOut(this.#errand))
     if (connection.bodyRead) {
       link.out.flush()
-      this.#sent()
-      return
+      return this.#sent()
     }
     this.#phase = sending
     this.#watchBody(this.#errand.clock.now())
-    connection.readBody(this)
-    // With body bytes at hand the head leaves together with them.
-    if (connection.ahead === 0) this.#link?.out.flush()
+    this.#upload = new Upload(connection, link, this)
+    this.#upload.start()
   }
 
+  uploaded(): void {
+    this.#upload = null
+    this.#sent()
+  }
+
+  unreadable(refusal: Refusal): void {
+    this.#fail(refusalOf(refusal).code, refusal.detail)
+  }
+
+  /** The rest of what the client sends, once it is a tunnel's. */
   bodyData(bytes: Buffer, start: number, end: number): void {
-    this.#errand.traffic.in += end - start
+    this.traffic.in += end - start
     this.#link?.out.data(bytes, start, end)
   }
 
   bodyFlush(): boolean {
-    if (this.#phase === tunnelling) this.#watchTunnel()
+    this.#watchTunnel()
     return this.#link?.out.flush() ?? true
   }
 
   bodyWhole(): void {
-    if (this.#phase === tunnelling) return void this.#link?.socket.end()
-    // Trailers of a request are dropped: no app we run expects any, and merged they could be anything.
-    this.#link?.out.last(null)
-    this.#link?.out.flush()
-    this.#sent()
+    this.#link?.socket.end()
   }
 
-  bodyBroken(refusal: Refusal): void {
-    const { code, detail } = refusalOf(refusal)
-    this.#fail(code, detail)
-  }
+  bodyBroken(): void {}
 
   /** The app takes bytes again. */
   drained(): void {
@@ -183,7 +189,7 @@ export class Delivery implements LinkUser, BodySink {
 
   data(bytes: Buffer, start: number, end: number): void {
     if (this.#discards) return
-    this.#errand.traffic.out += end - start
+    this.traffic.out += end - start
     this.#errand.connection.out.data(bytes, start, end)
   }
 
@@ -197,8 +203,9 @@ export class Delivery implements LinkUser, BodySink {
     const { connection, clock, timeouts } = this.#errand
     const more = connection.out.flush()
     if (this.#phase === tunnelling) this.#watchTunnel()
-    if (!more && this.#phase === answering) connection.deadline = clock.now() + timeouts.stall
+    else if (!more) connection.deadline = clock.now() + timeouts.stall
     if (this.#whole && !connection.bodyRead) {
+      this.#upload?.stop()
       connection.stopBody()
       this.#link?.abandon()
     }
@@ -208,8 +215,7 @@ export class Delivery implements LinkUser, BodySink {
   switched(head: Head): boolean {
     const { connection, asked } = this.#errand
     const protocol = acceptedProtocol(head, asked.upgrade)
-    const link = this.#link
-    if (protocol === '' || link === null) return false
+    if (protocol === '') return false
     this.#phase = tunnelling
     this.#errand.status = 101
     this.#watchTunnel()
@@ -233,11 +239,10 @@ export class Delivery implements LinkUser, BodySink {
     this.#link = null
     this.#phase = leaving
     const { connection, clock, timeouts } = this.#errand
-    const { socket } = connection
-    if (socket.writableLength === 0) return this.#done()
+    if (connection.socket.writableLength === 0) return this.#done()
     // What it got so far stays in flight until it has it: an app that drains is not done before.
     connection.deadline = clock.now() + timeouts.stall
-    socket.write(nothing, () => this.#done())
+    connection.socket.write('', () => this.#done())
   }
 
   lost(code: ErrorCode, detail: string, silent: boolean): void {
@@ -293,4 +298,3 @@ export class Delivery implements LinkUser, BodySink {
 }
 
 const empty: Framing = { kind: 'length', length: 0 }
-const nothing = Buffer.alloc(0)

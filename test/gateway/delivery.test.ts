@@ -1,4 +1,35 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { at, ready, route, startFront, startRaw, token } from './kit.ts'
 import { relaySuite } from './relay-suite.ts'
-import { at, ready } from './kit.ts'
 
 relaySuite('over our own engine', (port) => ready(at(1, port)))
+
+test('an app that refuses a fast upload and closes is heard, although what we still send it fails', async () => {
+  await using app = await startRaw((wire) => {
+    wire.socket.once('data', () => {
+      wire.send('HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno')
+      wire.socket.destroySoon()
+    })
+  })
+  await using front = await startFront()
+  front.routes([route('hello', ready(at(1, app.port)))])
+  const piece = 'x'.repeat(65_536)
+  const auth = `Host: h\r\nX-API-Token: ${token}\r\n`
+  for (const [framing, bytes] of [
+    ['Content-Length: 100000000', piece],
+    ['Transfer-Encoding: chunked', `10000\r\n${piece}\r\n`],
+  ] as const) {
+    const wire = await front.wire()
+    wire.send(`POST /hello/ HTTP/1.1\r\n${auth}${framing}\r\n\r\n`)
+    const pour = (): void => {
+      while (wire.socket.writable && wire.socket.write(bytes));
+    }
+    wire.socket.on('drain', pour)
+    pour()
+    const response = await wire.response('POST', 2_000)
+    assert.deepEqual([response.status, response.body], [413, 'no'])
+    await wire.untilEnded(5_000)
+  }
+})

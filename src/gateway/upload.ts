@@ -1,0 +1,85 @@
+import type { Refusal } from '../http/refusal.ts'
+import type { Connection } from './connection.ts'
+import type { Link } from './link.ts'
+import type { BodySink } from './served.ts'
+
+/** What comes of it. */
+interface Uploader {
+  readonly traffic: { in: number; out: number }
+  /** The request is written to its last byte. */
+  uploaded(): void
+  unreadable(refusal: Refusal): void
+}
+
+/**
+ * The body of one request on its way to an app. The head leaves together with what is at hand; all that comes later is
+ * written when the event loop has read what there is to read: an app that refuses an upload answers and closes, and Node
+ * drops the answer on a socket to which a write has failed (RFC 9112 §9.3; measured: always lost under a fast upload).
+ */
+export class Upload implements BodySink {
+  readonly #connection: Connection
+  readonly #link: Link
+  readonly #uploader: Uploader
+  #turn: NodeJS.Immediate | null = null
+  #begun = false
+  #whole = false
+
+  constructor(connection: Connection, link: Link, uploader: Uploader) {
+    this.#connection = connection
+    this.#link = link
+    this.#uploader = uploader
+  }
+
+  start(): void {
+    this.#connection.readBody(this)
+    // With nothing at hand the head goes alone.
+    if (!this.#begun && this.#connection.ahead === 0) this.#write()
+  }
+
+  stop(): void {
+    if (this.#turn) clearImmediate(this.#turn)
+    this.#turn = null
+  }
+
+  bodyData(bytes: Buffer, start: number, end: number): void {
+    this.#uploader.traffic.in += end - start
+    this.#link.out.data(bytes, start, end)
+  }
+
+  bodyFlush(): boolean {
+    if (!this.#begun) return this.#write()
+    this.#wait()
+    return false
+  }
+
+  bodyWhole(): void {
+    // Trailers of a request are dropped: no app we run expects any, and merged they could be anything.
+    this.#link.out.last(null)
+    this.#whole = true
+    if (this.#begun) this.#wait()
+    else this.#write()
+  }
+
+  bodyBroken(refusal: Refusal): void {
+    this.#uploader.unreadable(refusal)
+  }
+
+  /** Two turns: what the app did in the one that is on is seen in the next. */
+  #wait(): void {
+    this.#turn ??= setImmediate(() => {
+      this.#turn = setImmediate(() => this.#later())
+    })
+  }
+
+  #later(): void {
+    this.#turn = null
+    if (this.#write()) this.#connection.resume()
+  }
+
+  #write(): boolean {
+    this.#begun = true
+    const more = this.#link.out.flush()
+    if (this.#whole) this.#uploader.uploaded()
+    return more
+  }
+}
