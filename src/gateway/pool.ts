@@ -14,7 +14,7 @@ export const defaultLimits: PoolLimits = { connections: 4_096, queue: 1_024 }
 
 /** The connections to one instance: idle ones are used again, the youngest first, so that the others may grow old. */
 export class Pool implements LinkOwner, Waiting, Disposable {
-  deadline = Number.POSITIVE_INFINITY
+  deadline: number = Number.POSITIVE_INFINITY
   readonly clock: Clock
   readonly #host: string
   readonly #port: number
