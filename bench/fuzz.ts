@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util'
 import type { Route } from '../src/model/route.ts'
 import type { Counts, Order } from './fuzz-gateway.ts'
 import { writeAnswer } from './fuzz/answers.ts'
-import { FuzzApp } from './fuzz/app.ts'
+import { FuzzApp, type Seen } from './fuzz/app.ts'
 import { talk } from './fuzz/client.ts'
 import { type Input, type World, writeInput } from './fuzz/grammar.ts'
 import { judge, mayGoUnseen } from './fuzz/judge.ts'
@@ -60,7 +60,7 @@ const deadline = performance.now() + Number(values.seconds) * 1_000
 
 const tried = new Map<string, number>()
 const tally = { cases: 0, clean: 0, bytes: 0, read: 0, arrived: 0, answers: 0, bad: 0, inside: 0, unseen: 0 }
-/** By lane, the last requests of the cases before. */
+/** By lane, the last requests that had not arrived when their case ended. */
 const earlier = new Map<number, RequestRead[]>()
 const violations: { index: number; wrong: readonly string[] }[] = []
 
@@ -114,32 +114,32 @@ async function runCase(index: number, lane: number): Promise<void> {
   const random = new Random(seed, index)
   const input = writeInput(random, world, note)
   const read = readRequests(input.text)
-  app.reset()
-  app.answer = ({ method, upgrade }, turn) => {
+  app.begin(({ method, upgrade }, turn) => {
     const marker = `${world.id}.${turn}`
     return {
       answer: writeAnswer(new Random(seed, index, turn), { method, marker, upgrade }, input.clean, note),
       marker,
     }
-  }
+  })
   const heard = await talk(port, input, read)
-  const wrong = await judge(world, input, read, heard, app, {
+  const seen = app.take()
+  const { wrong, open } = await judge(world.prefix, input, read, heard, seen, {
     earlier: earlier.get(lane) ?? [],
     differ: index % differEvery === 0,
   })
-  earlier.set(lane, [...(earlier.get(lane) ?? []), ...read.requests].slice(-remembered))
+  earlier.set(lane, open.slice(-remembered))
   if (crashed !== null) wrong.push(crashed)
-  if (!heard.closed && mayGoUnseen(input, app)) tally.unseen += 1
-  if (index >= 0) count(input, read, app, heard.finals.length)
+  if (!heard.closed && mayGoUnseen(input, seen)) tally.unseen += 1
+  if (index >= 0) count(input, read, seen, heard.finals.length)
   if (wrong.length > 0)
-    violations.push({ index, wrong: [...wrong, `saved: ${save(index, input, read, heard.text, app)}`] })
+    violations.push({ index, wrong: [...wrong, `saved: ${save(index, input, read, heard.text, seen)}`] })
 }
 
-function count(input: Input, read: StreamRead, app: FuzzApp, finals: number): void {
+function count(input: Input, read: StreamRead, seen: Seen, finals: number): void {
   tally.cases += 1
   tally.bytes += input.text.length
   tally.read += read.requests.length
-  tally.arrived += app.arrivals.length
+  tally.arrived += seen.arrivals.length
   tally.answers += finals
   if (input.clean) tally.clean += 1
   if (read.end === 'bad') tally.bad += 1
@@ -180,14 +180,14 @@ function report(): boolean {
   return violations.length > 0 || crashed !== null
 }
 
-function save(index: number, { text, cuts, ends }: Input, read: StreamRead, heard: string, app: FuzzApp): string {
+function save(index: number, { text, cuts, ends }: Input, read: StreamRead, heard: string, seen: Seen): string {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'quaymaster-fuzz-'))
   const file = path.join(folder, `seed-${seed}-case-${index}.json`)
-  const arrivals = app.arrivals.map(({ message, answer, marker }) => ({ raw: message.raw, answer, marker }))
+  const arrivals = seen.arrivals.map(({ message, answer, marker }) => ({ raw: message.raw, answer, marker }))
   const again = `npm run fuzz -- --seed ${seed} --case ${index} --lanes ${lanes}`
   fs.writeFileSync(
     file,
-    JSON.stringify({ again, sent: text, cuts, ends, read, arrivals, bad: app.bad, heard }, null, 2),
+    JSON.stringify({ again, sent: text, cuts, ends, read, arrivals, bad: seen.bad, heard }, null, 2),
   )
   return file
 }

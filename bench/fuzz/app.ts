@@ -16,22 +16,30 @@ export interface Arrival {
   readonly silent: boolean
 }
 
+/** What happened at an app since it was last asked. */
+export interface Seen {
+  readonly arrivals: readonly Arrival[]
+  /** What the gateway wrote that is no request. */
+  readonly bad: readonly string[]
+  /** What was said to requests before their bodies were whole. */
+  readonly early: readonly string[]
+  /** When a connection was last closed without a word before. */
+  readonly rude: number
+}
+
 /** One app on raw sockets, whose answers are made up for each request, and who reads strictly. */
 export class FuzzApp implements AsyncDisposable {
   readonly port: number
-  arrivals: Arrival[] = []
-  /** What the gateway wrote that is no request. */
-  bad: string[] = []
-  /** What was said to requests before their bodies were whole. */
-  early: string[] = []
-  /** When a connection was last closed without a word before. */
-  rude = 0
   answer: (
     request: { method: string; target: string; upgrade: boolean },
     index: number,
   ) => { answer: Answer; marker: string }
   readonly sockets = new Set<Socket>()
   readonly #server: net.Server
+  #arrivals: Arrival[] = []
+  #bad: string[] = []
+  #early: string[] = []
+  #rude = 0
   #heads = 0
 
   static async listen(answer: FuzzApp['answer']): Promise<FuzzApp> {
@@ -47,11 +55,18 @@ export class FuzzApp implements AsyncDisposable {
     server.on('connection', (socket: Socket) => this.#take(socket))
   }
 
-  /** Before the next case. */
-  reset(): void {
-    this.arrivals = []
-    this.bad = []
-    this.early = []
+  /** Takes what happened, so that each thing is judged once, also what comes between two cases. */
+  take(): Seen {
+    const seen = { arrivals: this.#arrivals, bad: this.#bad, early: this.#early, rude: this.#rude }
+    this.#arrivals = []
+    this.#bad = []
+    this.#early = []
+    return seen
+  }
+
+  /** From here on what is asked counts as the next case. */
+  begin(answer: FuzzApp['answer']): void {
+    this.answer = answer
     this.#heads = 0
   }
 
@@ -85,7 +100,7 @@ export class FuzzApp implements AsyncDisposable {
         const step = readRequest(received, at)
         gate.note(step)
         if (step.kind === 'bad') {
-          this.bad.push(`${step.why} in ${JSON.stringify(received.slice(at, at + 500))}`)
+          this.#bad.push(`${step.why} in ${JSON.stringify(received.slice(at, at + 500))}`)
           deaf = true
           return
         }
@@ -96,7 +111,7 @@ export class FuzzApp implements AsyncDisposable {
         if (decided?.at !== at) {
           decided = { at, ...this.answer({ method, target, upgrade }, this.#heads++) }
           if (decided.answer.early && step.kind === 'more') {
-            this.early.push(decided.answer.text)
+            this.#early.push(decided.answer.text)
             this.#say(socket, decided.answer)
           } else decided = { ...decided, answer: { ...decided.answer, early: false } }
         }
@@ -108,7 +123,7 @@ export class FuzzApp implements AsyncDisposable {
         }
         const { answer, marker } = decided
         decided = null
-        this.arrivals.push({ message, method, target, answer, marker, silent: answer.text === '' || !socket.writable })
+        this.#arrivals.push({ message, method, target, answer, marker, silent: answer.text === '' || !socket.writable })
         if (!answer.early) this.#say(socket, answer)
         // What follows a switch is not HTTP.
         if (answer.text.startsWith('HTTP/1.1 101')) deaf = true
@@ -117,7 +132,7 @@ export class FuzzApp implements AsyncDisposable {
   }
 
   #say(socket: Socket, { text, after, good }: Answer): void {
-    if (after !== 'keep' || good === null) this.rude = performance.now()
+    if (after !== 'keep' || good === null) this.#rude = performance.now()
     if (text === '') return this.#finish(socket, after)
     socket.write(text, 'latin1', () => this.#finish(socket, after))
   }

@@ -1,129 +1,90 @@
 import { METHODS } from 'node:http'
 
-import { valuesIn } from '../../test/conformance/strict.ts'
+import { type FieldPair, valuesIn } from '../../test/conformance/strict.ts'
 import { nodeServerReads } from '../../test/http/node-parser.ts'
-import type { Arrival, FuzzApp } from './app.ts'
+import type { Arrival, Seen } from './app.ts'
 import type { Heard } from './client.ts'
-import type { Input, World } from './grammar.ts'
+import type { Input } from './grammar.ts'
+import { isSame, type Matches, matchArrivals } from './match.ts'
 import type { RequestRead, StreamRead } from './reference.ts'
 
-/** What is wrong with one case; empty when nothing is. */
+export interface Verdict {
+  /** Empty when nothing is. */
+  readonly wrong: string[]
+  /** Requests that may still arrive. */
+  readonly open: readonly RequestRead[]
+}
+
+/** What is wrong with one case. `earlier`: requests of the cases before that had not arrived. */
 export async function judge(
-  world: World,
-  input: Input,
+  prefix: string,
+  input: Pick<Input, 'text' | 'clean'>,
   read: StreamRead,
   heard: Heard,
-  app: FuzzApp,
+  seen: Seen,
   { earlier, differ }: { readonly earlier: readonly RequestRead[]; readonly differ: boolean },
-): Promise<string[]> {
+): Promise<Verdict> {
   const wrong: string[] = []
-  if (!heard.closed && !mayGoUnseen(input, app))
+  if (!heard.closed && !mayGoUnseen(input, seen))
     wrong.push('The connection was not closed in time after the client had ended its side.')
-  for (const bad of app.bad) wrong.push(`The app was sent ${bad}`)
-  // A client that resets its connection does not wait: what it sent may arrive while the next one talks.
-  const own = app.arrivals.filter(
-    (one) => one.target.includes(`${world.id}-`) || !earlier.some((it) => isLate(it, one, world.prefix)),
-  )
-  const matched = matchArrivals(world, read.requests, own)
-  if (typeof matched === 'string') wrong.push(matched)
+  for (const bad of seen.bad) wrong.push(`The app was sent ${bad}`)
   if (heard.bad !== null) wrong.push(`The client was sent ${heard.bad}: ${JSON.stringify(heard.text.slice(0, 1_000))}`)
-  if (typeof matched !== 'string') wrong.push(...judgeAnswers(world, read, heard, matched, app.early))
-  if (input.clean && typeof matched !== 'string') wrong.push(...judgeClean(read, heard, matched, app))
-  if (differ) wrong.push(...(await readByNode(app.arrivals)))
-  return wrong
+  if (differ) wrong.push(...(await readByNode(seen.arrivals)))
+  const matches = matchArrivals(prefix, read.requests, earlier, seen.arrivals)
+  if ('message' in matches) {
+    const raw = JSON.stringify(matches.message.raw.slice(0, 1_000))
+    wrong.push(`A request arrived that the client did not send: ${raw}`)
+    return { wrong, open: [...earlier, ...read.requests] }
+  }
+  wrong.push(...judgeAnswers(prefix, read, heard, matches.own, seen))
+  if (input.clean) wrong.push(...judgeClean(read, heard, matches.own, seen))
+  return { wrong, open: matches.open }
 }
 
 /**
  * Behind more bytes than the gateway holds for later, the end of a client is not seen before they are read, and they are
  * not read while an app that never ends its answer is being listened to.
  */
-export function mayGoUnseen({ text }: Input, { arrivals }: FuzzApp): boolean {
+export function mayGoUnseen({ text }: Pick<Input, 'text'>, { arrivals }: Seen): boolean {
   return text.length > 60_000 && arrivals.some(({ answer }) => answer.good === null && answer.after !== 'reset')
 }
 
-type Matched = readonly { readonly index: number; readonly arrival: Arrival }[]
-
-/** Every arrival must be a request that the client made, in order; a safe one may come twice. */
-function matchArrivals(
-  { prefix }: World,
-  requests: readonly RequestRead[],
-  arrivals: readonly Arrival[],
-): Matched | string {
-  const matched: { index: number; arrival: Arrival }[] = []
-  let next = 0
-  for (const arrival of arrivals) {
-    const last = matched.at(-1)
-    const request = requests[last?.index ?? -1]
-    if (last && request && isSame(request, arrival, prefix) && mayRepeat(request, last.arrival)) {
-      matched.push({ index: last.index, arrival })
-      continue
-    }
-    const rest = requests.slice(next)
-    const plain = rest.findIndex((one) => isPlain(one, prefix) && isSame(one, arrival, prefix))
-    const found = plain === -1 ? rest.findIndex((one) => isSame(one, arrival, prefix)) : plain
-    const index = found === -1 ? requests.length : next + found
-    if (index === requests.length)
-      return `A request arrived that the client did not send: ${JSON.stringify(arrival.message.raw.slice(0, 1_000))}`
-    matched.push({ index, arrival })
-    next = index + 1
-  }
-  return matched
-}
-
-function isSame(request: RequestRead, { method, target, message }: Arrival, prefix: string): boolean {
-  if (request.method !== method || request.body !== message.body) return false
-  return !isPlain(request, prefix) || pathOf(request).slice(prefix.length) === target
-}
-
-/** Of a target that is not plain at least the end must be the same, or every odd request would excuse any other. */
-function isLate(request: RequestRead, arrival: Arrival, prefix: string): boolean {
-  return isSame(request, arrival, prefix) && request.target.endsWith(arrival.target.slice(-8))
-}
-
-/** Only of plain targets it is known here what becomes of them. */
-function isPlain(request: RequestRead, prefix: string): boolean {
-  const path = pathOf(request)
-  return /^(\/[\w-]+)+(\?.*)?$/.test(path) && path.startsWith(`${prefix}/`)
-}
-
-function pathOf({ target }: RequestRead): string {
-  return target.replace(/^http:\/\/[^/?]*/i, '')
-}
-
-function mayRepeat({ method, body }: RequestRead, { silent }: Arrival): boolean {
-  return ['GET', 'HEAD', 'OPTIONS'].includes(method) && body === '' && silent
-}
-
 function judgeAnswers(
-  { prefix }: World,
+  prefix: string,
   read: StreamRead,
   { finals }: Heard,
-  matched: Matched,
-  early: readonly string[],
+  matched: Matches['own'],
+  { arrivals, early }: Seen,
 ): string[] {
   const wrong: string[] = []
   const most = read.requests.length + (read.end === 'between' ? 0 : 1)
   if (finals.length > most) wrong.push(`${finals.length} responses to ${read.requests.length} requests`)
   for (const [index, { fields, start }] of finals.entries()) {
+    // Of two equal requests either may be the one that arrived; which it was, the id tells that both sides were given.
+    const request = read.requests[index]
+    const own = matched
+      .filter((one) => one.index === index || (request && isSame(request, one.arrival, prefix)))
+      .map(({ arrival }) => arrival)
+      .filter((arrival) => requestId(arrival.message.fields) === requestId(fields))
     for (const marker of valuesIn(fields, 'x-marker')) {
-      // Of two equal requests either may be the one that arrived.
-      const request = read.requests[index]
-      const own = matched.filter((one) => one.index === index || (request && isSame(request, one.arrival, prefix)))
-      if (marker === 'forged' && own.some(({ arrival }) => forgedIsFinal(arrival.answer.text))) continue
-      if (marker === 'forged' && early.some(forgedIsFinal)) continue
-      if (own.some(({ arrival }) => arrival.marker === marker)) continue
-      // A marker that was itself spoilt by a mutation tells nothing.
-      if (
-        own.some(({ arrival }) => arrival.answer.good === null && arrival.answer.text.includes(marker)) &&
-        marker !== 'forged'
-      )
-        continue
-      // The answer to a request whose body never became whole is not among the arrivals.
-      if (own.length === 0 && marker !== 'forged' && !matched.some(({ arrival }) => arrival.marker === marker)) continue
+      if (marker === 'forged') {
+        if (own.some(({ answer }) => forgedIsFinal(answer.text)) || early.some(forgedIsFinal)) continue
+      } else {
+        if (own.some((arrival) => arrival.marker === marker)) continue
+        // A marker that was itself spoilt by a mutation tells nothing.
+        if (own.some(({ answer }) => answer.good === null && answer.text.includes(marker))) continue
+        // The answer to a request whose body never became whole is not among the arrivals.
+        const isKnown = arrivals.some((arrival) => arrival.marker === marker)
+        if (own.length === 0 && !isKnown && early.some((text) => text.includes(marker))) continue
+      }
       wrong.push(`Response ${index} (${start}) is marked "${marker}", which belongs to another request`)
     }
   }
   return wrong
+}
+
+function requestId(fields: readonly FieldPair[]): string | undefined {
+  return valuesIn(fields, 'x-request-id')[0]
 }
 
 /** Whether a mutation made the response before the forged one an interim one, so that the forged one is the answer. */
@@ -139,7 +100,7 @@ function forgedIsFinal(text: string): boolean {
 }
 
 /** What was not spoilt must be answered, in full. */
-function judgeClean(read: StreamRead, heard: Heard, matched: Matched, app: FuzzApp): string[] {
+function judgeClean(read: StreamRead, heard: Heard, matched: Matches['own'], seen: Seen): string[] {
   const wrong: string[] = []
   if (read.end !== 'between') return [`The reference does not read a clean input: ${read.end}`]
   if (!heard.inTime)
@@ -162,7 +123,7 @@ function judgeClean(read: StreamRead, heard: Heard, matched: Matched, app: FuzzA
       if (status === 101) continue
       if (good && (status !== good.status || final.body !== good.body))
         wrong.push(`${what} was answered with ${final.start} instead of ${good.status}, or with another body`)
-    } else if (status === 502 && performance.now() - app.rude < 1_000) {
+    } else if (status === 502 && performance.now() - seen.rude < 1_000) {
       // It met a connection that the app had just closed.
     } else if (status !== 401) wrong.push(`${what} was answered with ${final.start} and did not reach the app`)
   }

@@ -6,6 +6,7 @@
 export interface RequestRead {
   readonly method: string
   readonly target: string
+  readonly fields: readonly (readonly [name: string, value: string])[]
   readonly body: string
 }
 
@@ -43,16 +44,19 @@ function readOne(text: string, at: number): Step {
   const [, method, target = '', minor] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP\/1\.(\d)$/.exec(line) ?? []
   if (method === undefined || target.includes('#')) return 'bad'
   const fields = new Map<string, string[]>()
+  const pairs: [name: string, value: string][] = []
   for (const one of lines) {
-    const [, name = '', value = ''] = fieldLine.exec(one) ?? []
+    const [, name = '', padded = ''] = fieldLine.exec(one) ?? []
     if (name === '') return 'bad'
-    fields.set(name.toLowerCase(), [...(fields.get(name.toLowerCase()) ?? []), value.replace(/^[\t ]+|[\t ]+$/g, '')])
+    const value = padded.replace(/^[\t ]+|[\t ]+$/g, '')
+    pairs.push([name, value])
+    fields.set(name.toLowerCase(), [...(fields.get(name.toLowerCase()) ?? []), value])
   }
   const hosts = fields.get('host') ?? []
   if (hosts.length > 1 || (hosts.length === 0 && minor !== '0')) return 'bad'
   const part = readBody(text, end + 4, fields, minor !== '0')
   if (typeof part === 'string') return part
-  return { request: { method, target, body: part.body }, end: part.end }
+  return { request: { method, target, fields: pairs, body: part.body }, end: part.end }
 }
 
 function readBody(text: string, at: number, fields: ReadonlyMap<string, string[]>, modern: boolean): Part {

@@ -90,15 +90,23 @@ test('breaking the configuration while it runs harms nobody and is told; a good 
   assert.notEqual((await gateway.app('hello')).instances[0]?.pid, hello.pid)
 })
 
-test('a path, a host and a public app come with an edit and without a restart', async () => {
+test('a host and a public app come with an edit and without a restart, a path with a new run that is told of it', async () => {
   await using gateway = await startGateway({ config: good('hi'), apps: { 'hello.cjs': 'echo.cjs' } })
   const { pid } = await gateway.events.ready('hello')
-  await gateway.folder.write(
-    'gateway.config.ts',
-    `export default { apps: { hello: { env: { GREETING: 'hi' }, path: '/api/v1', host: 'hello.test', auth: 'none' } } }\n`,
-  )
-  await eventually(async () => (await ask(gateway, '/api/v1/x', { token: null })).status === 200, {
-    what: '/api/v1/ to be public',
+  const edit = async (more: string): Promise<void> => {
+    const text = `export default { apps: { hello: { env: { GREETING: 'hi' }, host: 'hello.test', auth: 'none' ${more} } } }\n`
+    await gateway.folder.write('gateway.config.ts', text)
+  }
+  await edit('')
+  await eventually(async () => (await ask(gateway, '/hello/x', { token: null })).status === 200, {
+    what: '/hello/ to be public',
+  })
+  assert.equal((await ask(gateway, '/', { host: 'hello.test', token: null })).status, 200)
+  assert.equal((await gateway.app('hello')).instances[0]?.pid, pid)
+
+  await edit(", path: '/api/v1'")
+  await eventually(async () => (await gateway.app('hello')).instances.every((it) => it.pid !== pid), {
+    what: 'a run that knows its new path',
   })
   const { url, headers } = (await ask(gateway, '/api/v1/x?y=z')).json() as {
     url: string
@@ -106,9 +114,7 @@ test('a path, a host and a public app come with an edit and without a restart', 
   }
   assert.equal(url, '/x?y=z')
   assert.equal(headers['x-forwarded-prefix'], '/api/v1')
-  assert.equal((await ask(gateway, '/', { host: 'hello.test', token: null })).status, 200)
   assert.equal((await ask(gateway, '/hello/')).status, 404)
-  assert.equal((await gateway.app('hello')).instances[0]?.pid, pid)
 })
 
 test('a command of the configuration is an app, {port} is filled in, and instances come as many as asked', async () => {
