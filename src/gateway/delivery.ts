@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-
 import { acceptedProtocol, persists } from '../http/fields.ts'
 import { type Framing, reframe } from '../http/framing.ts'
 import type { Head } from '../http/head.ts'
@@ -15,7 +14,7 @@ import type { Pool } from './pool.ts'
 import type { Failure } from './relay.ts'
 import type { BodySink } from './served.ts'
 import type { Timeouts } from './timeouts.ts'
-import { Upload } from './upload.ts'
+import { judgeUpload, Upload } from './upload.ts'
 import { refusalOf } from './verdict.ts'
 
 /** How long the second side of a tunnel may take to get its last bytes after the first is closed. */
@@ -54,6 +53,7 @@ export class Delivery implements LinkUser, BodySink {
   #phase = joining
   #reused = false
   #received = 0
+  #stuck = 0
   #whole = false
   #persist = false
   #closeDelimited = false
@@ -98,10 +98,10 @@ export class Delivery implements LinkUser, BodySink {
         return this.#fail('response-timeout', `The app did not answer within ${this.#route.response} ms.`)
       case sending: {
         const came = connection.received - this.#received
-        const enough = asked.framing.kind === 'chunked' ? 1 : (timeouts.bodyRate * timeouts.body) / 1_000
-        // While the app takes no more, it is not the client who is slow.
-        if (came < enough && !connection.isPaused)
-          return this.#fail('request-timeout', `Only ${came} bytes of the body came in ${timeouts.body} ms.`)
+        const seen = { came, isPaused: connection.isPaused, isChunked: asked.framing.kind === 'chunked' }
+        const { stuck, fault } = judgeUpload(seen, this.#stuck, timeouts)
+        this.#stuck = stuck
+        if (fault !== null) return this.#fail(fault.code, fault.detail)
         return this.#watchBody(now)
       }
       case tunnelling:

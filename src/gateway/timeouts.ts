@@ -8,7 +8,7 @@ export interface Timeouts {
   readonly bodyRate: number
   /** An idle connection is closed after this long. */
   readonly keepAlive: number
-  /** A client that takes no byte of its response for so long is gone. */
+  /** A client that takes no byte of its response for so long is gone, an app that takes none of an upload stuck. */
   readonly stall: number
   /** A tunnel through which nothing went for so long is closed; 0 for never, TCP keep-alive finds the dead. */
   readonly tunnel: number

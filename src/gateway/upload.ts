@@ -1,7 +1,9 @@
 import type { Refusal } from '../http/refusal.ts'
+import type { ErrorCode } from '../lib/errors.ts'
 import type { Connection } from './connection.ts'
 import type { Link } from './link.ts'
 import type { BodySink } from './served.ts'
+import type { Timeouts } from './timeouts.ts'
 
 /** What comes of it. */
 interface Uploader {
@@ -82,4 +84,31 @@ export class Upload implements BodySink {
     if (this.#whole) this.#uploader.uploaded()
     return more
   }
+}
+
+/** What was seen of a body in the last `timeouts.body` ms. */
+interface Progress {
+  readonly came: number
+  /** The app takes no more, and so neither do we. */
+  readonly isPaused: boolean
+  readonly isChunked: boolean
+}
+
+/**
+ * Whose fault it is when a body does not move. While the app takes no more it is not the client who is slow; but neither
+ * is the client seen to leave, so that is bounded, too. `stuck` is for how long the app has taken nothing, in ms.
+ */
+export function judgeUpload(
+  { came, isPaused, isChunked }: Progress,
+  before: number,
+  { body, bodyRate, stall }: Timeouts,
+): { readonly stuck: number; readonly fault: { readonly code: ErrorCode; readonly detail: string } | null } {
+  if (isPaused) {
+    const stuck = came === 0 ? before + body : 0
+    const detail = `The app took no byte of the body for ${stuck} ms.`
+    return { stuck, fault: stuck >= stall ? { code: 'response-timeout', detail } : null }
+  }
+  const enough = isChunked ? 1 : (bodyRate * body) / 1_000
+  const detail = `Only ${came} bytes of the body came in ${body} ms.`
+  return { stuck: 0, fault: came < enough ? { code: 'request-timeout', detail } : null }
 }

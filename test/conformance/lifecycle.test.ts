@@ -67,6 +67,16 @@ describe('limits of time', { concurrency: true }, () => {
     assert.equal(rig.child.requests.length, 0)
   })
 
+  test('rule 114: an app that reads nothing of a body for too long is told apart, and nothing waits for ever', async () => {
+    await using rig = await startRig({ limits: { body: 100, stall: 300 } })
+    rig.child.onHead = (peer) => void peer.socket.pause()
+    const peer = await rig.dial()
+    peer.send(ask('POST /x', 'Content-Length: 100000000'))
+    peer.send('a'.repeat(20_000_000))
+    await peer.untilEnded(5_000)
+    assert.match(peer.received, /^(HTTP\/1\.1 504 |$)/)
+  })
+
   test('rule 114: a body that the app does not read is not the fault of the client', async () => {
     await using rig = await startRig({ limits: { body: 200, bodyRate: 1_000 } })
     let paused: Peer | undefined
