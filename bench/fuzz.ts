@@ -13,6 +13,7 @@ import { FuzzApp, type Seen } from './fuzz/app.ts'
 import { talk } from './fuzz/client.ts'
 import { type Input, type World, writeInput } from './fuzz/grammar.ts'
 import { judge, mayGoUnseen } from './fuzz/judge.ts'
+import { matchArrivals } from './fuzz/match.ts'
 import { Random } from './fuzz/random.ts'
 import { readRequests, type RequestRead, type StreamRead } from './fuzz/reference.ts'
 
@@ -151,12 +152,17 @@ async function judgeQuiescence(): Promise<void> {
   const until = performance.now() + quiesceTime
   let now = await counts()
   const isQuiet = (): boolean => now.inflight === 0 && now.sockets === 0 && (now.files ?? 0) <= (before.files ?? 0)
+  const strangers = apps.flatMap((app, lane) => {
+    const found = matchArrivals(`/api/${words[lane] ?? ''}`, [], earlier.get(lane) ?? [], app.take().arrivals)
+    return 'message' in found ? [found.message.raw.slice(0, 1_000)] : []
+  })
   for (const app of apps) app.closeAll()
   while (!isQuiet() && performance.now() < until) {
     await pause(50)
     now = await counts()
   }
   const wrong = now.internal.map((detail) => `The gateway failed: ${detail}`)
+  for (const raw of strangers) wrong.push(`A request arrived that no client had sent: ${JSON.stringify(raw)}`)
   if (!isQuiet()) wrong.push(`Left after ${quiesceTime} ms: ${JSON.stringify(now)}; before: ${JSON.stringify(before)}`)
   if (wrong.length > 0) violations.push({ index: -1, wrong })
   console.log(`gateway: ${now.exchanges} exchanges, RSS ${mebibytes(before.rss)} → ${mebibytes(now.rss)} MiB`)
