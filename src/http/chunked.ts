@@ -61,6 +61,8 @@ export class ChunkedReader {
   }
 
   read(bytes: Uint8Array, from: number, to: number): BodyStep {
+    // Where it stays when it refuses: what it was at belongs to other bytes, and may lie behind the end of these.
+    this.at = from
     let at = from
     while (at < to) {
       const byte = bytes[at] as number

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { test } from 'node:test'
 
 import { at, ready, route, startFront, startRaw, token } from './kit.ts'
@@ -30,6 +31,30 @@ test('an app that refuses a fast upload and closes is heard, although what we st
     pour()
     const response = await wire.response('POST', 2_000)
     assert.deepEqual([response.status, response.body], [413, 'no'])
+    await wire.untilEnded(5_000)
+  }
+})
+
+test('pieces that come behind a broken chunk are harmless, whether or not the app answers already', async () => {
+  await using app = await startRaw((wire) => {
+    wire.socket.on('data', (data: Buffer) => {
+      if (data.includes('/early')) wire.send('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart')
+    })
+  })
+  await using front = await startFront()
+  front.routes([route('hello', ready(at(1, app.port)))])
+  for (let turn = 0; turn < 40; turn += 1) {
+    const wire = await front.wire()
+    wire.socket.setNoDelay(true)
+    const head = `Host: h\r\nX-API-Token: ${token}\r\nTransfer-Encoding: chunked\r\n\r\n`
+    wire.send(`POST /hello/${turn % 2 === 0 ? 'early' : 'never'} HTTP/1.1\r\n${head}`)
+    if (turn % 2 === 0) await once(wire.socket, 'data')
+    // Each piece arrives by itself; a gateway that has stopped listening for a moment finds several at once.
+    const pieces = [...Array<string>(turn % 8).fill('5\r\nhello\r\n'), '5\r\nhello', ...'Zabcdefghijklmnop']
+    for (const piece of pieces) {
+      if (wire.socket.writable) wire.send(piece)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
     await wire.untilEnded(5_000)
   }
 })

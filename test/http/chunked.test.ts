@@ -124,3 +124,13 @@ test('a written chunk size is read back, for every size', () => {
   )
   assert.equal(Buffer.from(LAST_CHUNK).toString('latin1'), '0\r\n\r\n')
 })
+
+test('a refusal leaves the reader within the bytes at hand', () => {
+  const reader = new ChunkedReader()
+  reader.begin('request')
+  const first = Buffer.from('5\r\nhello')
+  assert.equal(reader.read(first, 0, first.length), 'data')
+  assert.equal(reader.read(first, reader.at, first.length), 'more')
+  assert.equal(typeof reader.read(Buffer.from('Z'), 0, 1), 'object')
+  assert.equal(reader.at, 0)
+})
