@@ -50,7 +50,7 @@ test('pieces that come behind a broken chunk are harmless, whether or not the ap
     wire.send(`POST /hello/${turn % 2 === 0 ? 'early' : 'never'} HTTP/1.1\r\n${head}`)
     if (turn % 2 === 0) await once(wire.socket, 'data')
     // Each piece arrives by itself; a gateway that has stopped listening for a moment finds several at once.
-    const pieces = [...Array<string>(turn % 8).fill('5\r\nhello\r\n'), '5\r\nhello', ...'Zabcdefghijklmnop']
+    const pieces = [...Array<string>(turn % 8).fill('5\r\nhello\r\n'), '5\r\nhello', ...'Zabcdefghijklmnop'.split('')]
     for (const piece of pieces) {
       if (wire.socket.writable) wire.send(piece)
       await new Promise((resolve) => setImmediate(resolve))
