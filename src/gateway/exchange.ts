@@ -17,7 +17,7 @@ import { type Asked, nothingAsked, readRequest, unreadAsked } from './read-head.
 import type { Failure } from './relay.ts'
 import type { Patron } from './remote-client.ts'
 import { relayRemote } from './remote.ts'
-import { type Again, choose, isRepeatable, mayTryAgain, none, retryAfter } from './retry.ts'
+import { type Again, choose, isRepeatable, mayTryAgain, none, nothingSpent, retryAfter } from './retry.ts'
 import type { Served } from './served.ts'
 import { Story } from './story.ts'
 import type { Timeouts } from './timeouts.ts'
@@ -62,7 +62,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
   #route: Route | null = null
   #delivery: Delivery | null = null
   #avoid: Set<number> | null = null
-  #replayed = false
+  #spent = nothingSpent
   #over = false
   #gone: AbortController | null = null
 
@@ -206,7 +206,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
     const chances = {
       upstream: this.#delivery?.upstream ?? null,
       avoid: (this.#avoid ??= new Set<number>()),
-      replayed: this.#replayed,
+      spent: this.#spent,
       repeatable: isRepeatable(this.head, this.asked),
     }
     this.#delivery = null
@@ -219,7 +219,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
   }
 
   #settle(again: Again, failure: Failure): void {
-    if (again === 'replay') this.#replayed = true
+    this.#spent = [...this.#spent, again]
     if (again !== 'no') return this.#attempt(this.clock.now())
     this.story.note(failure.code, failure.detail)
     if (failure.reached === 'answering') return this.#finish(false)

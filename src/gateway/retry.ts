@@ -40,18 +40,23 @@ interface Chances {
   /** Null for a host we do not run. */
   readonly upstream: Upstream | null
   readonly avoid: Set<number>
-  readonly replayed: boolean
+  /** What was made use of before. */
+  readonly spent: readonly Again[]
   readonly repeatable: boolean
 }
 
-export type Again = 'again' | 'replay' | 'no'
+export type Again = 'again' | 'retry' | 'replay' | 'no'
+
+/** What a request begins with. */
+export const nothingSpent: readonly Again[] = []
 
 /**
  * Whether a request that failed may be sent again: never twice to an instance that may have acted on it, unless
- * RFC 9110 §9.2.2 allows. `again`: nothing was sent. `replay`: it was, and may be sent once more.
+ * RFC 9110 §9.2.2 allows. `again`: nothing was sent. `retry`: a kept connection had gone stale, once. `replay`: the
+ * instance died, once; a stale connection is often the first that is heard of a death, so one does not use up the other.
  */
 export function mayTryAgain(failure: Failure, chances: Chances, door: Door): Again | Promise<Again> {
-  const { upstream, avoid, replayed, repeatable } = chances
+  const { upstream, avoid, spent, repeatable } = chances
   const { code, reached, silent, reused } = failure
   if (upstream && (code === 'unreachable' || code === 'connection-lost'))
     door.report({ type: 'suspect', run: upstream.run })
@@ -60,16 +65,16 @@ export function mayTryAgain(failure: Failure, chances: Chances, door: Door): Aga
     avoid.add(upstream.run)
     return 'again'
   }
-  if (reached !== 'sent' || !silent || !repeatable || replayed) return 'no'
+  if (reached !== 'sent' || !silent || !repeatable || spent.includes('replay')) return 'no'
   if (code === 'cut' && upstream) {
     avoid.add(upstream.run)
     return 'replay'
   }
   if (code !== 'connection-lost') return 'no'
-  if (reused) {
+  if (reused && !spent.includes('retry')) {
     // It closed an idle connection just as we used it (RFC 9112 §9.3.1): the others of that age are no better.
     if (upstream) door.upstreams.dropIdle(upstream.run)
-    return 'replay'
+    return 'retry'
   }
   if (!upstream) return 'no'
   return hasFallen(upstream).then((fallen) => {

@@ -226,6 +226,28 @@ describe('an instance', () => {
     assert.deepEqual(seen.sort(), ['GET', 'GET again', 'OPTIONS', 'OPTIONS again', 'POST'])
   })
 
+  test('whose death is first heard of on a stale connection costs no GET, though its retry dies with it', async () => {
+    const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+    await using dying = await startRaw((wire, index) => {
+      let heads = 0
+      wire.socket.on('data', () => {
+        heads += 1
+        if (index === 0 && heads === 1) wire.socket.write(answer)
+        else if (index === 0) wire.socket.destroy()
+        else void dying.kill()
+      })
+    })
+    await using next = await startApp((_, response) => void response.end('next'))
+    await using front = await startFront()
+    front.routes([route('hello', ready(at(1, dying.port)))])
+    assert.equal((await front.ask('GET /hello/')).status, 200)
+    const asked = front.ask('GET /hello/')
+    await eventually(() => front.reports.some(({ type }) => type === 'suspect'), { what: 'a word of the death' })
+    front.routes([route('hello', ready(at(2, next.port)))])
+    const response = await asked
+    assert.deepEqual([response.status, response.body], [200, 'next'])
+  })
+
   test('that dies again under the same GET is a 502: once is enough', async () => {
     await using apps = new AsyncDisposableStack()
     const upstreams = []
