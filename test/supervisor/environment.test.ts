@@ -19,10 +19,10 @@ const told = {
 test('a child gets what it needs, and nothing that npm, Node or systemd said to the gateway', () => {
   const own = {
     HOME: '/home/me',
-    PATH: '/work/node_modules/.bin:/node_modules/.bin:/x/node_modules/npm/node_modules/@npmcli/run-script/lib/node-gyp-bin:/usr/bin:/home/me/node_modules_old/bin',
+    PATH: '/project/node_modules/.bin:/node_modules/.bin:/x/node_modules/npm/node_modules/@npmcli/run-script/lib/node-gyp-bin:/usr/bin:/home/me/node_modules_old/bin',
     npm_config_cache: '/c',
     npm_lifecycle_event: 'start',
-    NODE: '/work/node_modules/.bin/node',
+    NODE: '/project/node_modules/.bin/node',
     INIT_CWD: '/work',
     COLOR: '1',
     NODE_CHANNEL_FD: '3',
