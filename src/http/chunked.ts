@@ -174,8 +174,6 @@ export class ChunkedReader {
 
 /** The most `writeChunkSize` writes: 14 digits of 2^53-1 and CR LF. */
 export const CHUNK_SIZE_BOUND = 16
-/** What ends a body without trailers. */
-export const LAST_CHUNK: Uint8Array = Uint8Array.from([0x30, CR, LF, CR, LF])
 
 /** Writes the line that begins a chunk of `size` bytes, 0 for the last one, and returns the position behind it. */
 export function writeChunkSize(out: Uint8Array, at: number, size: number): number {

@@ -1,9 +1,7 @@
-/** Any valid token is forwarded unchanged (RFC 9110 §9.1); these have meaning to the gateway, 3 and 7 are POST and PATCH. */
+/** Any valid token is forwarded unchanged (RFC 9110 §9.1); the gateway itself tells only these from the others in `NAMES`. */
 export const UNKNOWN_METHOD = 0
 export const GET = 1
 export const HEAD = 2
-export const PUT = 4
-export const DELETE = 5
 export const OPTIONS = 6
 export const CONNECT = 8
 export const TRACE = 9
@@ -30,9 +28,4 @@ export function methodName(number: number): string {
 /** Whether it asks for nothing to be changed (RFC 9110 §9.2.1): may be sent again when a connection died unanswered. */
 export function isSafe(number: number): boolean {
   return number === GET || number === HEAD || number === OPTIONS
-}
-
-/** Whether sending it twice has the effect of sending it once (RFC 9110 §9.2.2). */
-export function isIdempotent(number: number): boolean {
-  return isSafe(number) || number === PUT || number === DELETE
 }

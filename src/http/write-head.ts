@@ -2,13 +2,11 @@ import { writeChunkSize } from './chunked.ts'
 import type { Framing } from './framing.ts'
 import type { Head } from './head.ts'
 import { UNKNOWN_METHOD, methodName } from './method.ts'
-import { ALIAS, CREDENTIAL, FORWARDING, FRAMING, HOP, IDENTITY, ROUTING, TRACE, TRAITS, UNKNOWN_NAME } from './names.ts'
+import { ALIAS, FORWARDING, FRAMING, HOP, IDENTITY, ROUTING, TRACE, TRAITS, UNKNOWN_NAME } from './names.ts'
 import { CLASS, COLON, CR, LF, SP, VALUE } from './octets.ts'
 
 /** What a client may not tell an app behind the gateway's back. */
 export const REQUEST_OMITS: number = HOP | FRAMING | ROUTING | FORWARDING | IDENTITY | TRACE | ALIAS
-/** The same, where the gateway checked the caller's credential. */
-export const AUTHENTICATED_OMITS: number = REQUEST_OMITS | CREDENTIAL
 /** What an app's response may not tell the client. */
 export const RESPONSE_OMITS: number = HOP | FRAMING | ALIAS
 

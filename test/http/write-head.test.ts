@@ -3,10 +3,10 @@ import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { CHUNKED, NONE } from '../../src/http/framing.ts'
 import { Head } from '../../src/http/head.ts'
-import { nameNumber } from '../../src/http/names.ts'
+import { CREDENTIAL, nameNumber } from '../../src/http/names.ts'
 import { parseHead } from '../../src/http/parse-head.ts'
 import {
-  AUTHENTICATED_OMITS,
+  REQUEST_OMITS,
   RESPONSE_OMITS,
   fieldLine,
   requestBound,
@@ -85,7 +85,7 @@ function request(text: string, how: Partial<RequestOut>): string {
     target: '/',
     authority: 'h',
     framing: NONE,
-    omits: AUTHENTICATED_OMITS,
+    omits: REQUEST_OMITS | CREDENTIAL,
     added: '',
     edits: null,
     upgrade: '',

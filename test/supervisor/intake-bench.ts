@@ -6,6 +6,7 @@ import type { AppSettings } from '../../src/model/settings.ts'
 import type { Settings } from '../../src/supervisor/discover.ts'
 import { openIntake, type Intake } from '../../src/supervisor/intake.ts'
 import type { IntakeEvent } from '../../src/supervisor/register.ts'
+import { settings } from '../model/world.ts'
 
 /** An intake over a real temporary folder, with everything it said. */
 export interface Bench extends AsyncDisposable {
@@ -121,28 +122,5 @@ export function settingsOf(apps: Readonly<Record<string, Partial<AppSettings>>>)
 }
 
 export function appSettings(name: string): AppSettings {
-  return {
-    name,
-    route: {
-      path: `/${name}`,
-      hosts: [`${name}.localhost`],
-      strip: true,
-      auth: 'token',
-      hold: { for: 30_000, max: 1000 },
-      timeouts: { connect: 5_000, response: 0 },
-    },
-    instances: 1,
-    command: null,
-    args: [],
-    cwd: null,
-    env: {},
-    envFiles: [],
-    uid: null,
-    gid: null,
-    umask: null,
-    health: { path: null, status: [[200, 399]], interval: 2_000, timeout: 2_000, misses: 3, boot: 30_000 },
-    stop: { drain: 10_000, grace: 10_000 },
-    restart: { min: 100, max: 30_000, forgive: 1_000 },
-    target: null,
-  }
+  return settings(name)
 }
