@@ -2,13 +2,8 @@ import { openAdmin } from './admin/admin.ts'
 import type { Control } from './admin/control.ts'
 import { openControlSocket } from './admin/socket.ts'
 import { readOrCreateKey, readOrCreateToken, type KeptToken } from './admin/token.ts'
-import { describeChanges, takeOver } from './config/diff.ts'
-import type { Config } from './config/complete.ts'
-import type { UserAppConfig } from './config/config.ts'
-import { loadConfig, type LoadOptions } from './config/load.ts'
-import { parseManifest } from './config/manifest.ts'
+import { loadConfig } from './config/load.ts'
 import { formatProblems } from './config/problem.ts'
-import { settingsFor } from './config/settings.ts'
 import { opensEverything, tokensOf } from './config/tokens.ts'
 import { watchFiles } from './config/watch.ts'
 import { openFrontDoor } from './gateway/open.ts'
@@ -16,15 +11,18 @@ import { systemClock } from './lib/clock.ts'
 import type { Running, UpOptions } from './lib/running.ts'
 import { StartError } from './lib/start-error.ts'
 import { quaymasterVersion } from './lib/version.ts'
+import { perform } from './main/perform.ts'
+import { recentOutput } from './main/recent.ts'
+import { reloader } from './main/reload.ts'
+import { retainVersions } from './main/retain.ts'
+import { loadRequest, settingsOf } from './main/settings.ts'
 import { deriveRoutes } from './model/derive.ts'
 import type { Fleet } from './model/fleet.ts'
-import type { Effect } from './model/protocol.ts'
 import { describeFleet, type StatusDocument } from './model/status.ts'
 import { describeWaiting } from './model/waiting.ts'
-import { Journal, type OutputLine } from './observe/journal.ts'
+import { Journal } from './observe/journal.ts'
 import { openLog } from './observe/log.ts'
 import { command } from './supervisor/command.ts'
-import type { Settings } from './supervisor/discover.ts'
 import { openIntake, type Intake } from './supervisor/intake.ts'
 import { Processes } from './supervisor/processes.ts'
 import { endStrays } from './supervisor/strays.ts'
@@ -35,7 +33,7 @@ import { Supervisor } from './supervisor/supervisor.ts'
  * decided here. Throws a StartError when the gateway cannot start; what was opened by then is closed again.
  */
 export async function up(options: UpOptions): Promise<Running> {
-  const loaded = await loadConfig(request(options))
+  const loaded = await loadConfig(loadRequest(options))
   if (!loaded.ok) throw new StartError(formatProblems(loaded.problems, options.cwd), 2)
   const { config, warnings } = loaded
   await using opened = new AsyncDisposableStack()
@@ -82,7 +80,7 @@ export async function up(options: UpOptions): Promise<Running> {
     }),
   )
   let intake: Intake | null = null
-  const retained = new Map<string, string>()
+  const retain = retainVersions(() => intake)
   const supervisor = new Supervisor({
     clock,
     parallelStarts: config.starts.parallel,
@@ -91,14 +89,7 @@ export async function up(options: UpOptions): Promise<Running> {
     perform: (effect) => perform(effect, processes, intake),
     publish: (fleet) => {
       gateway.update(deriveRoutes(fleet))
-      for (const app of fleet.apps.values()) {
-        const releases = [app.current, app.good, ...app.instances.map((it) => it.release)]
-        const versions = [...new Set(releases.flatMap((it) => (it ? [it.launch.version] : [])))]
-        if (retained.get(app.name) === versions.join()) continue
-        retained.set(app.name, versions.join())
-        intake?.retain(app.name, versions)
-      }
-      for (const name of retained.keys()) if (!fleet.apps.has(name)) retained.delete(name)
+      retain(fleet)
     },
   })
   // The copies that apps run from go last, when nothing runs from them any more.
@@ -126,7 +117,7 @@ export async function up(options: UpOptions): Promise<Running> {
     status,
     command: (app, verb) => command(supervisor, clock, app, verb),
     down: () => void running.close(),
-    output: (app, last) => recent(processes, supervisor.fleet, app, last),
+    output: (app, last) => recentOutput(processes, supervisor.fleet, app, last),
     journal,
   }
   const admin = opened.use(
@@ -143,23 +134,18 @@ export async function up(options: UpOptions): Promise<Running> {
     notice,
   })
 
-  let current = config
-  const reload = async (): Promise<readonly string[]> => {
-    const loaded = await loadConfig(request(options))
-    if (!loaded.ok) {
-      notice('error', `The configuration was not applied, the running one stays:\n${formatProblems(loaded.problems)}`)
-      return loaded.watch
-    }
-    for (const message of [...loaded.warnings, ...describeChanges(current, loaded.config)]) notice('warn', message)
-    current = takeOver(current, loaded.config)
-    if (current.auth.tokens.length === 0) kept ??= await readOrCreateToken(current.stateDir)
-    tokens = tokensOf(current, current.auth.tokens.length > 0 ? null : (kept?.token ?? null))
-    gateway.configure({ tokens })
-    log.configure(current.log)
-    intake?.configure(settingsOf(current))
-    notice('info', 'The configuration was applied.')
-    return loaded.watch
-  }
+  const reload = reloader({
+    request: loadRequest(options),
+    running: config,
+    notice,
+    apply: async (current) => {
+      if (current.auth.tokens.length === 0) kept ??= await readOrCreateToken(current.stateDir)
+      tokens = tokensOf(current, current.auth.tokens.length > 0 ? null : (kept?.token ?? null))
+      gateway.configure({ tokens })
+      log.configure(current.log)
+      intake?.configure(settingsOf(current))
+    },
+  })
   opened.use(await watchFiles(loaded.watch, reload))
 
   const { promise: closed, resolve: resolveClosed } = Promise.withResolvers<void>()
@@ -207,49 +193,4 @@ const firstVerdicts = 300
 
 function isSettled(fleet: Fleet): boolean {
   return fleet.apps.size > 0 && fleet.apps.values().every((app) => app.standing.kind !== 'settling')
-}
-
-function request(options: UpOptions): LoadOptions {
-  const { cwd, config, apps, host, port, adminPort, stateDir, workers } = options
-  return { cwd, file: config, overrides: { apps, host, port, adminPort, state: stateDir, workers } }
-}
-
-/** What the intake needs to know of the configuration. */
-function settingsOf(config: Config): Settings {
-  return {
-    declared: Object.keys(config.apps),
-    settingsFor: (name, manifest, folder) => settingsFor(config, name, manifest as UserAppConfig | undefined, folder),
-    parseManifest: (text, file) => {
-      const parsed = parseManifest(text, file)
-      return parsed.ok ? parsed : { ok: false, reason: formatProblems(parsed.problems, config.root) }
-    },
-  }
-}
-
-/** The newest lines of one app, or of all apps in the order they were written. */
-function recent(processes: Processes, fleet: Fleet, app: string | null, last: number): readonly OutputLine[] {
-  const names = app === null ? [...fleet.apps.keys()] : [app]
-  const lines = names.flatMap((name) => processes.recent(name))
-  if (names.length > 1) lines.sort((a, b) => a.at - b.at)
-  return last === 0 ? [] : lines.slice(-last)
-}
-
-function perform(
-  effect: Exclude<Effect, { readonly type: 'announce' }>,
-  processes: Processes,
-  intake: Intake | null,
-): void {
-  switch (effect.type) {
-    case 'spawn':
-      return processes.spawn(effect)
-    case 'probe':
-      return processes.probe(effect)
-    case 'terminate':
-      return processes.terminate(effect.run)
-    case 'kill':
-      return processes.kill(effect.run)
-    case 'forget':
-      processes.forget(effect.app)
-      intake?.forget(effect.app)
-  }
 }

@@ -1,0 +1,24 @@
+import type { Effect } from '../model/protocol.ts'
+import type { Intake } from '../supervisor/intake.ts'
+import type { Processes } from '../supervisor/processes.ts'
+
+/** Hands an effect of the fleet to the part that can do it. */
+export function perform(
+  effect: Exclude<Effect, { readonly type: 'announce' }>,
+  processes: Processes,
+  intake: Intake | null,
+): void {
+  switch (effect.type) {
+    case 'spawn':
+      return processes.spawn(effect)
+    case 'probe':
+      return processes.probe(effect)
+    case 'terminate':
+      return processes.terminate(effect.run)
+    case 'kill':
+      return processes.kill(effect.run)
+    case 'forget':
+      processes.forget(effect.app)
+      intake?.forget(effect.app)
+  }
+}
