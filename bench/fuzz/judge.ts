@@ -91,12 +91,12 @@ function requestId(fields: readonly FieldPair[]): string | undefined {
 function forgedIsFinal(text: string): boolean {
   let at = 0
   while (/^HTTP\/1\.\d 1\d\d/.test(text.slice(at, at + 12))) {
-    const end = text.indexOf('\r\n\r\n', at)
-    if (end === -1) return false
-    at = end + 4
+    const end = /\n\r?\n/.exec(text.slice(at))
+    if (!end) return false
+    at += end.index + end[0].length
   }
-  const end = text.indexOf('\r\n\r\n', at)
-  return /X-Marker: ?forged/i.test(text.slice(at, end))
+  const [head = ''] = text.slice(at).split(/\n\r?\n/, 1)
+  return /X-Marker: ?forged/i.test(head)
 }
 
 /** What was not spoilt must be answered, in full. */

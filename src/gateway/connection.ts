@@ -149,6 +149,8 @@ export class Connection implements Waiting {
   /** The response cannot be completed. `reset`: an end of the connection is how it was to end, so only a reset tells. */
   abort(reset: boolean): void {
     this.served = null
+    // Valid as far as it goes; with it the client sees the status that the log has.
+    this.out.flush()
     if (reset) this.socket.resetAndDestroy()
     else this.socket.destroy()
   }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { acceptedProtocol, persists } from '../http/fields.ts'
-import { type Framing, reframe } from '../http/framing.ts'
+import { EMPTY, type Framing, reframe } from '../http/framing.ts'
 import type { Head } from '../http/head.ts'
 import type { Refusal } from '../http/refusal.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -14,11 +14,9 @@ import type { Pool } from './pool.ts'
 import type { Failure } from './relay.ts'
 import type { BodySink } from './served.ts'
 import type { Timeouts } from './timeouts.ts'
+import { endSoon } from './tunnel.ts'
 import { judgeUpload, Upload } from './upload.ts'
 import { refusalOf } from './verdict.ts'
-
-/** How long the second side of a tunnel may take to get its last bytes after the first is closed. */
-const lastBytes = 2_000
 
 /** The exchange a delivery is made for. */
 export interface Errand extends Passage, Return {
@@ -178,7 +176,7 @@ export class Delivery implements LinkUser, BodySink {
     connection.deadline = Number.POSITIVE_INFINITY
     // RFC 9110 §15.3.6: a 205 has no content; what an app sends with it all the same is read and dropped.
     this.#discards = head.status === 205
-    const back = this.#discards ? empty : reframe(framing, request.minor)
+    const back = this.#discards ? EMPTY : reframe(framing, request.minor)
     this.#closeDelimited = back.kind === 'close'
     // An app that answers an upload before its end may leave the rest of it in the way of the next request.
     this.#persist = mayPersist && connection.bodyRead && back.kind !== 'close' && persists(request, asked.options)
@@ -251,11 +249,9 @@ export class Delivery implements LinkUser, BodySink {
     else this.#fail(code, detail, silent)
   }
 
-  /** What the other side sent before is still on its way out; the rest of its time is bounded. */
   #sideClosed(other: Socket | undefined): void {
     if (++this.#closed === 2 || other === undefined) return this.#done()
-    other.destroySoon()
-    setTimeout(() => other.destroy(), lastBytes).unref()
+    endSoon(other)
   }
 
   #sent(): void {
@@ -288,13 +284,15 @@ export class Delivery implements LinkUser, BodySink {
   #fail(code: ErrorCode, detail: string, silent = true): void {
     if (this.#phase === over) return
     const { connection } = this.#errand
-    const phase = this.#phase
+    // What the app spoilt before the client heard any of it is no answer yet: a 502 is the more honest one.
+    const isRecalled = this.#phase === answering && connection.out.recall()
+    if (isRecalled) this.#errand.status = this.traffic.out = 0
+    const phase = isRecalled ? awaiting : this.#phase
     this.stop()
     connection.deadline = Number.POSITIVE_INFINITY
     if (phase >= answering) connection.abort(this.#closeDelimited)
     const reached = phase === joining ? 'nothing' : phase >= answering ? 'answering' : 'sent'
-    this.#errand.ended({ kind: 'failed', code, detail, reached, silent, reused: this.#reused }, false)
+    const told = isRecalled && code === 'truncated-response' ? 'bad-response' : code
+    this.#errand.ended({ kind: 'failed', code: told, detail, reached, silent, reused: this.#reused }, false)
   }
 }
-
-const empty: Framing = { kind: 'length', length: 0 }

@@ -29,6 +29,8 @@ export class Outlet {
   #room: Buffer | null = null
   #at = 0
   #chunked = false
+  /** Where the last head begins in the room, -1 when it was handed over. */
+  #head = -1
 
   constructor(socket: Socket) {
     this.#socket = socket
@@ -42,6 +44,7 @@ export class Outlet {
 
   response(head: Head, how: ResponseOut): void {
     const room = this.#reserve(responseBound(head, how))
+    this.#head = this.#at
     this.#at = writeResponse(room, this.#at, head, how)
     this.#chunked = how.framing.kind === 'chunked'
   }
@@ -86,6 +89,15 @@ export class Outlet {
     this.#chunked = false
   }
 
+  /** Takes back the last response, as long as nothing of it was handed over; what was gathered before it stays. */
+  recall(): boolean {
+    if (this.#head === -1) return false
+    this.#at = this.#head
+    this.#head = -1
+    this.#chunked = false
+    return true
+  }
+
   /** Hands over what was gathered. False when the socket has enough for now and will `drain`. */
   flush(): boolean {
     const room = this.#room
@@ -94,6 +106,7 @@ export class Outlet {
     const piece = room.subarray(0, this.#at)
     this.#room = null
     this.#at = 0
+    this.#head = -1
     // `write` keeps the memory until the kernel has all of it. With nothing queued before it that is nearly always at
     // once (measured: no queue after the write), and then the buffer is free for the next message.
     const queued = socket.writableLength > 0

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 import { pump } from './pump.ts'
@@ -29,4 +30,10 @@ export function tunnel(client: Duplex, upstream: Duplex, traffic: { in: number; 
     client.resume()
     upstream.resume()
   })
+}
+
+/** Of two joined sockets the one that is left: what was sent before is still on its way out, in bounded time. */
+export function endSoon(socket: Socket): void {
+  socket.destroySoon()
+  setTimeout(() => socket.destroy(), lingering).unref()
 }

@@ -13,6 +13,8 @@ export interface Framing {
 }
 
 export const NONE: Framing = Object.freeze({ kind: 'none', length: -1 })
+/** A length of 0. */
+export const EMPTY: Framing = Object.freeze({ kind: 'length', length: 0 })
 export const CHUNKED: Framing = Object.freeze({ kind: 'chunked', length: -1 })
 export const CLOSE: Framing = Object.freeze({ kind: 'close', length: -1 })
 

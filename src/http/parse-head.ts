@@ -13,7 +13,8 @@ export type Step = 'more' | 'done' | Refusal
  * and the outcome depends only on the bytes, never on the splits.
  *
  * Strict on purpose (RFC 9112 lets a recipient repair much of this): what two parsers may read in two ways is refused,
- * so that nobody behind us can read it in the other way.
+ * so that nobody behind us can read it in the other way. Only a response's lines may end with LF alone (RFC 9112 §2.2
+ * lets a recipient take it): a script of three lines answers so, and what goes on is written anew.
  */
 export function parseHead(head: Head, bytes: Buffer, to: number): Step {
   head.bytes = bytes
@@ -109,14 +110,18 @@ function parseStatusLine(head: Head, bytes: Buffer, to: number): Step | null {
     // RFC 9112 §4 wants the space even before an empty reason, but many leave it out and nobody reads that otherwise.
     head.reasonStart = at
     head.reasonEnd = at
-    head.state = bytes[at - 1] === CR ? START_LINE_LF : REASON
+    const last = bytes[at - 1]
+    // The line feed that ends it alone is looked at once more, as the one behind a CR is.
+    if (last === LF) at--
+    head.state = last === SP ? REASON : START_LINE_LF
   }
   if (head.state === REASON) {
     const stop = Math.min(end, head.reasonStart + head.limits.field + 1)
     while (at < stop && ((CLASS[bytes[at] as number] as number) & VALUE) !== 0) at++
     if (at === stop) return starve(head, at, to, 'field-too-large')
-    if (bytes[at] !== CR) return fail(head, bytes[at], 'bad-start-line')
-    head.reasonEnd = at++
+    if (bytes[at] !== CR && bytes[at] !== LF) return fail(head, bytes[at], 'bad-start-line')
+    head.reasonEnd = at
+    if (bytes[at] === CR) at++
     head.state = START_LINE_LF
   }
   return endStartLine(head, bytes, at, end, to)
@@ -134,8 +139,8 @@ function parseFields(head: Head, bytes: Buffer, to: number): Step {
     if (state === LINE_START) {
       if (at === end) return pause(head, state, at, to, 'head-too-large')
       const first = bytes[at] as number
-      if (first === CR) {
-        at++
+      if (first === CR || (first === LF && takesLf(head))) {
+        if (first === CR) at++
         state = FINAL_LF
         continue
       }
@@ -169,9 +174,10 @@ function parseFields(head: Head, bytes: Buffer, to: number): Step {
     if (state === CONTENT) {
       while (at < stop && ((CLASS[bytes[at] as number] as number) & VALUE) !== 0) at++
       if (at === stop) return pause(head, state, at, to, 'field-too-large')
-      if (bytes[at] !== CR) return fail(head, bytes[at], 'bad-field-value')
+      const ending = bytes[at]
+      if (ending !== CR && !(ending === LF && takesLf(head))) return fail(head, ending, 'bad-field-value')
       offsets[slot + 3] = trimSpace(bytes, offsets[slot + 2] as number, at)
-      at++
+      if (ending === CR) at++
       state = LINE_LF
     }
     if (at === end) return pause(head, state, at, to, 'head-too-large')
@@ -219,7 +225,7 @@ function versionFault(head: Head, position: number, byte: number): RefusalCode |
 function statusFault(head: Head, position: number, byte: number): RefusalCode | null {
   if (position < 8) return versionFault(head, position, byte)
   if (position === 8) return byte === SP ? null : 'bad-start-line'
-  if (position === 12) return byte === SP || byte === CR ? null : 'bad-start-line'
+  if (position === 12) return byte === SP || byte === CR || byte === LF ? null : 'bad-start-line'
   if (((CLASS[byte] as number) & DIGIT) === 0) return 'bad-start-line'
   head.status = head.status * 10 + byte - 0x30
   return position === 11 && head.status < 100 ? 'bad-start-line' : null
@@ -261,6 +267,11 @@ function tooLarge(head: Head): Refusal {
 
 function tooMany(head: Head): Refusal {
   return refuse(head.side, 'too-many-fields', `There are more than ${head.limits.fields} header fields.`)
+}
+
+/** In a trailer section a lone LF could end the body for one reader and not for the other. */
+function takesLf(head: Head): boolean {
+  return head.side === 'response' && !head.isTrailer
 }
 
 /** A misplaced line end is named as what it is, because that is what the sender must change. */

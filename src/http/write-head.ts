@@ -139,8 +139,8 @@ export function fieldLine(name: string, value: string): string {
 const FIXED_PARTS = 192
 
 function bound(head: Head, added: string, edits: ReadonlyMap<number, string> | null): number {
-  // A field received as "a:b" grows by the space.
-  let size = FIXED_PARTS + (head.end - head.start) + head.count + added.length
+  // A field received as "a:b" grows by the space, one that ended with LF alone by the CR.
+  let size = FIXED_PARTS + (head.end - head.start) + 2 * head.count + added.length
   if (edits !== null) for (const value of edits.values()) size += value.length
   return size
 }

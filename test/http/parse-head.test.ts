@@ -208,8 +208,10 @@ test('rule 78: a missing reason phrase is accepted, a control byte in it is not'
 
 test('rule 79: a malformed field in a response is refused with 502', () => {
   const cases: Record<string, string> = {
-    'X-A: a\nX-B: b': 'bare-lf',
     'X-A: a\r\n b': 'folded-line',
+    'X-A: a\n b': 'folded-line',
+    'X-A: a\r\r\nX-B: b': 'bare-cr',
+    'X-A\nX-B: b': 'bare-lf',
     'X-A : a': 'space-before-colon',
     'X-A: a\0b': 'bad-field-value',
     'X-A: a\rb': 'bare-cr',
@@ -221,4 +223,23 @@ test('rule 79: a malformed field in a response is refused with 502', () => {
     assert.equal(endOf(reading), code)
     assert.ok(typeof reading.end === 'object' && reading.end.status === 502)
   }
+})
+
+test('rule 79: a line of a response may end with LF alone, and is written with CR LF', () => {
+  const whole = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: \t a \r\nX-B:b\r\nX-C: c\r\n\r\nok'
+  const { messages } = readWire(whole, { side: 'response' })
+  assert.equal(messages.length, 1)
+  for (const stream of [whole.replaceAll('\r', ''), whole.replace('\r', ''), whole.replace('\r\n\r\n', '\r\n\n')]) {
+    const cuts = [[], Array.from({ length: whole.length }, (_, index) => index)]
+    for (const cut of cuts) assert.deepEqual(readWire(stream, { side: 'response', cuts: cut }).messages, messages)
+  }
+  assert.doesNotMatch(messages[0]?.rebuilt ?? '', /[^\r]\n/)
+  assert.equal(readWire('HTTP/1.1 204\n\n', { side: 'response' }).messages[0]?.rebuilt, 'HTTP/1.1 204 \r\n\r\n')
+  assert.equal(response('\nHTTP/1.1 204\n\n'), 'bare-lf')
+})
+
+test('rule 42: trailers of a response end with CR LF', () => {
+  const coded = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n'
+  assert.equal(response(`${coded}X-T: 1\n\r\n`), 'bare-lf')
+  assert.equal(response(`${coded}X-T: 1\r\n\n`), 'bare-lf')
 })
