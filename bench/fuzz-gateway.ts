@@ -52,7 +52,7 @@ process.once('message', (order: Order) => {
 
 async function begin({ routes, sha256 }: Order): Promise<void> {
   const gateway = await Gateway.listen({ ...options, auth: { tokens: [{ name: 'all', sha256, apps: null }] } })
-  gateway.update({ routes, draining: [] })
+  gateway.change({ put: routes, gone: [], drain: [], over: [] })
   process.on('message', () => process.send?.(count(gateway)))
   process.once('disconnect', () => process.exit(0))
   process.send?.({ kind: 'listening', port: gateway.port })

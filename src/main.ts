@@ -16,7 +16,7 @@ import { recentOutput } from './main/recent.ts'
 import { reloader } from './main/reload.ts'
 import { retainVersions } from './main/retain.ts'
 import { loadRequest, settingsOf } from './main/settings.ts'
-import { deriveRoutes } from './model/derive.ts'
+import { routeChange } from './model/derive.ts'
 import type { Fleet } from './model/fleet.ts'
 import { describeFleet, type StatusDocument } from './model/status.ts'
 import { describeWaiting } from './model/waiting.ts'
@@ -87,9 +87,9 @@ export async function up(options: UpOptions): Promise<Running> {
     chance: Math.random,
     announce: (announcement) => journal.write({ type: 'announcement', announcement }),
     perform: (effect) => perform(effect, processes, intake),
-    publish: (fleet) => {
-      gateway.update(deriveRoutes(fleet))
-      retain(fleet)
+    publish: (fleet, before, touched) => {
+      gateway.change(routeChange(before, fleet, touched))
+      retain(fleet, touched)
     },
   })
   // The copies that apps run from go last, when nothing runs from them any more.

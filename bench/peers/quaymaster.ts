@@ -48,4 +48,4 @@ const routes = appNames(Number(apps)).map((name, index): Route => {
     target: { kind: 'ready', upstreams: [{ run: index + 1, host: '127.0.0.1', port: Number(upstream) }] },
   }
 })
-gateway.update({ routes, draining: [] })
+gateway.change({ put: routes, gone: [], drain: [], over: [] })

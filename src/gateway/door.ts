@@ -11,14 +11,14 @@ import type { RelayEngine } from './relay.ts'
 import type { Timeouts } from './timeouts.ts'
 import type { Upstreams } from './upstreams.ts'
 
-/** What every request passes on its way: the parts of one gateway. The first five change while it runs. */
+/** What every request passes on its way: the parts of one gateway. The first four are replaced while it runs. */
 export interface Door {
-  index: RouteIndex
   credentials: Credentials
   closing: boolean
   port: number
   /** The session cookie's name: cookies do not tell ports apart, so that two gateways on one host need two names. */
   cookie: string
+  readonly index: RouteIndex
   readonly sessions: Sessions
   readonly attempts: Attempts
   readonly hold: Hold

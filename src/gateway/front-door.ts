@@ -1,4 +1,4 @@
-import type { RouteTable } from '../model/route.ts'
+import type { RouteChange } from '../model/route.ts'
 import type { Auth } from './auth/tokens.ts'
 import type { InFlight } from './inflight.ts'
 
@@ -7,7 +7,8 @@ export interface FrontDoor extends AsyncDisposable {
   /** Without a slash at its end. */
   readonly url: string
   readonly port: number
-  update(table: RouteTable): void
+  /** From the next request on, and for those that wait, this is where requests go. */
+  change(routes: RouteChange): void
   configure(auth: Auth): void
   stopAccepting(): Promise<void>
   /** On several threads: as of a moment ago. */

@@ -5,7 +5,8 @@ import type { Clock } from '../lib/clock.ts'
 import { errors } from '../lib/errors.ts'
 import type { Refusal } from '../model/admission.ts'
 import type { GatewayReport } from '../model/protocol.ts'
-import { indexRoutes, type Route, type RouteTable } from '../model/route.ts'
+import type { Route, RouteChange, RouteIndex } from '../model/route.ts'
+import { changeIndex, emptyIndex, type OwnIndex } from '../model/route-index.ts'
 import type { Journal } from '../observe/journal.ts'
 import { replyBytes } from './answer.ts'
 import { Attempts } from './auth/attempts.ts'
@@ -56,15 +57,14 @@ export class Gateway implements AsyncDisposable {
   readonly #connections: Set<Connection>
   readonly #sweep: Sweep
   readonly #cuts = new Map<number, NodeJS.Timeout>()
-  /** By app, what its target was when it was last looked at. */
-  #targets = new Map<string, string>()
-  #runs = new Set<number>()
+  readonly #index: OwnIndex
   #disposed: Promise<void> | null = null
 
   static async listen(options: GatewayOptions): Promise<Gateway> {
     const { clock } = options
     const sweep = new Sweep(clock)
-    const door = createDoor(options, sweep)
+    const index = emptyIndex()
+    const door = createDoor(options, sweep, index)
     const connections = new Set<Connection>()
     const front: Front<Connection> = {
       clock,
@@ -87,13 +87,14 @@ export class Gateway implements AsyncDisposable {
     const { servers, port } = await listen(create, options.host, options.port, options.reusePort)
     door.port = port
     door.cookie = `quaymaster-${port}`
-    return new Gateway(options.host, port, door, servers, connections, sweep)
+    return new Gateway(options.host, port, door, index, servers, connections, sweep)
   }
 
   private constructor(
     host: string,
     port: number,
     door: Door,
+    index: OwnIndex,
     servers: readonly Server[],
     connections: Set<Connection>,
     sweep: Sweep,
@@ -101,27 +102,24 @@ export class Gateway implements AsyncDisposable {
     this.url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
     this.port = port
     this.#door = door
+    this.#index = index
     this.#servers = servers
     this.#connections = connections
     this.#sweep = sweep
   }
 
-  /** From the next request on, and for those that wait, this is where requests go. */
-  update(table: RouteTable): void {
-    const door = this.#door
-    door.index = indexRoutes(table)
-    const serving = new Set(table.routes.flatMap(({ target }) => runsOf(target)))
-    const listed = serving.union(new Set(table.draining))
-    for (const run of this.#runs.difference(serving)) door.upstreams.retire(run)
-    this.#runs = serving
-    this.#scheduleCuts(listed)
-    const targets = new Map(table.routes.map((route) => [route.app, JSON.stringify(route)]))
-    const changed = targets.keys().filter((app) => targets.get(app) !== this.#targets.get(app))
-    const gone = this.#targets.keys().filter((app) => !targets.has(app))
-    const wake = [...changed, ...gone]
-    this.#targets = targets
-    door.hold.wake(wake)
-    door.inflight.drain(table.draining)
+  /** Costs what changes, whatever the number of apps. */
+  change(routes: RouteChange): void {
+    const { hold, inflight, upstreams } = this.#door
+    const { put, gone, drain, over } = routes
+    const names = [...put.map(({ app }) => app), ...gone]
+    const before = new Set(names.flatMap((app) => runsOf(this.#index.routes.get(app))))
+    changeIndex(this.#index, routes)
+    const left = before.difference(new Set(put.flatMap(runsOf)))
+    for (const run of left) upstreams.retire(run)
+    hold.wake(names)
+    inflight.drain(drain, over)
+    for (const run of left.difference(new Set(drain)).union(new Set(over))) this.#cutSoon(run)
   }
 
   configure(auth: Auth): void {
@@ -168,28 +166,24 @@ export class Gateway implements AsyncDisposable {
     this.#sweep[Symbol.dispose]()
   }
 
-  /** A run with something in flight that is neither serving nor draining is past its deadline, or dead. */
-  #scheduleCuts(listed: ReadonlySet<number>): void {
-    for (const run of this.#door.inflight.runs()) {
-      if (listed.has(run) || this.#cuts.has(run)) continue
-      const timer = setTimeout(() => {
-        this.#cuts.delete(run)
-        this.cut(run)
-      }, lastWords)
-      this.#cuts.set(run, timer)
-    }
-    for (const [run, timer] of this.#cuts) {
-      if (!listed.has(run)) continue
-      clearTimeout(timer)
+  /** A run with something in flight that neither serves nor drains is past its deadline, or dead. */
+  #cutSoon(run: number): void {
+    const { inflight } = this.#door
+    inflight.forget(run)
+    if (inflight.count(run) === 0 || this.#cuts.has(run)) return
+    const timer = setTimeout(() => {
       this.#cuts.delete(run)
-    }
+      this.cut(run)
+    }, lastWords)
+    this.#cuts.set(run, timer)
   }
 }
 
-function createDoor({ clock, journal, report, auth, port, timeouts, sessions }: GatewayOptions, sweep: Sweep): Door {
+function createDoor(options: GatewayOptions, sweep: Sweep, index: RouteIndex): Door {
+  const { clock, journal, report, auth, port, timeouts, sessions } = options
   const wanted = new Map<string, number>()
   return {
-    index: indexRoutes({ routes: [], draining: [] }),
+    index,
     credentials: new Credentials(auth),
     closing: false,
     port,
@@ -240,6 +234,6 @@ function turnAway(connection: Connection, { journal, clock }: Door, { code, deta
   })
 }
 
-function runsOf(target: Route['target']): number[] {
-  return target.kind === 'ready' ? target.upstreams.map(({ run }) => run) : []
+function runsOf(route: Route | undefined): number[] {
+  return route?.target.kind === 'ready' ? route.target.upstreams.map(({ run }) => run) : []
 }

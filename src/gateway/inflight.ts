@@ -35,9 +35,8 @@ export class Inflight {
    */
   readonly #flights: Flight[] = []
   readonly #counts = new Map<number, number>()
-  /** Draining runs that were not reported yet. */
-  readonly #draining = new Set<number>()
-  #reported = new Set<number>()
+  /** Runs that are waited for to be empty: draining ones to be reported, others only to be forgotten. */
+  readonly #leaving = new Map<number, 'report' | 'forget'>()
 
   constructor(clock: Clock, drained: (run: number) => void) {
     this.#clock = clock
@@ -63,26 +62,24 @@ export class Inflight {
     if (run === null) return
     const left = this.count(run) - 1
     this.#counts.set(run, left)
-    if (left === 0 && this.#draining.has(run)) this.#reportEmpty(run)
+    if (left === 0 && this.#leaving.size > 0) this.#empty(run)
   }
 
   count(run: number): number {
     return this.#counts.get(run) ?? 0
   }
 
-  /** All runs with something in flight. */
-  runs(): readonly number[] {
-    return [...this.#counts].filter(([, count]) => count > 0).map(([run]) => run)
+  /** Runs that begin to drain, and runs that no longer do. The first are reported when nothing is in flight on them. */
+  drain(runs: readonly number[], over: readonly number[]): void {
+    for (const run of over) this.#leaving.delete(run)
+    for (const run of runs) this.#leaving.set(run, 'report')
+    for (const run of runs) if (this.count(run) === 0) this.#empty(run)
   }
 
-  /** Says which runs are draining now. Each is reported once: when nothing is in flight on it any more. */
-  drain(runs: readonly number[]): void {
-    for (const [run, count] of this.#counts) if (count === 0) this.#counts.delete(run)
-    const now = new Set(runs)
-    this.#reported = this.#reported.intersection(now)
-    this.#draining.clear()
-    for (const run of now) if (!this.#reported.has(run)) this.#draining.add(run)
-    for (const run of now) if (this.count(run) === 0) this.#reportEmpty(run)
+  /** Nothing more is sent to this run: its count goes when the last of it has ended. */
+  forget(run: number): void {
+    this.#leaving.set(run, 'forget')
+    if (this.count(run) === 0) this.#empty(run)
   }
 
   cut(run: number): void {
@@ -100,10 +97,11 @@ export class Inflight {
     })
   }
 
-  #reportEmpty(run: number): void {
+  #empty(run: number): void {
+    const then = this.#leaving.get(run)
+    if (then === undefined) return
+    this.#leaving.delete(run)
     this.#counts.delete(run)
-    if (!this.#draining.delete(run)) return
-    this.#reported.add(run)
-    this.#drained(run)
+    if (then === 'report') this.#drained(run)
   }
 }

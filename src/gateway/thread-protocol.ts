@@ -1,5 +1,5 @@
 import type { GatewayReport } from '../model/protocol.ts'
-import type { RouteTable } from '../model/route.ts'
+import type { RouteChange } from '../model/route.ts'
 import type { Entry } from '../observe/journal.ts'
 import type { Auth } from './auth/tokens.ts'
 import type { InFlight } from './inflight.ts'
@@ -10,12 +10,13 @@ export interface ThreadStart {
   readonly host: string
   readonly port: number
   readonly auth: Auth
-  readonly table: RouteTable
+  /** All of them. */
+  readonly routes: RouteChange
   readonly sessionKey: Uint8Array
 }
 
 export type ToThread =
-  | { readonly type: 'table'; readonly table: RouteTable }
+  | { readonly type: 'routes'; readonly routes: RouteChange }
   | { readonly type: 'auth'; readonly auth: Auth }
   /** A browser signed out at another thread. */
   | { readonly type: 'revoke'; readonly session: string }

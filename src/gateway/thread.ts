@@ -11,7 +11,7 @@ const batchSize = 256
 const inflightEvery = 250
 
 /** One of several gateways on the same port. Ends by itself when its listeners are closed. */
-async function serve({ host, port, auth, table, sessionKey }: ThreadStart): Promise<void> {
+async function serve({ host, port, auth, routes, sessionKey }: ThreadStart): Promise<void> {
   let batch: Entry[] = []
   let timer: NodeJS.Timeout | null = null
   const flush = (): void => {
@@ -36,7 +36,7 @@ async function serve({ host, port, auth, table, sessionKey }: ThreadStart): Prom
     report: (report) => post({ type: 'report', report }),
     sessions: { key: sessionKey, revoked: (session) => post({ type: 'revoke', session }) },
   })
-  gateway.update(table)
+  gateway.change(routes)
   let told = 0
   const telling = setInterval(() => {
     const inflight = gateway.inflight()
@@ -45,8 +45,8 @@ async function serve({ host, port, auth, table, sessionKey }: ThreadStart): Prom
   }, inflightEvery)
   parentPort?.on('message', (message: ToThread) => {
     switch (message.type) {
-      case 'table':
-        return gateway.update(message.table)
+      case 'routes':
+        return gateway.change(message.routes)
       case 'auth':
         return gateway.configure(message.auth)
       case 'revoke':

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { StartError } from '../lib/start-error.ts'
 import type { GatewayReport } from '../model/protocol.ts'
-import type { Route, RouteTable } from '../model/route.ts'
+import type { Route, RouteChange } from '../model/route.ts'
 import type { Auth } from './auth/tokens.ts'
 import type { FrontDoor } from './front-door.ts'
 import type { GatewayOptions } from './gateway.ts'
@@ -22,7 +22,7 @@ const replaceAfter = 200
 
 /**
  * The gateway on several threads that listen on one port (SO_REUSEPORT): the kernel gives each connection to one of
- * them and no request depends on which. The route table goes out as a snapshot, reports and journal entries come back.
+ * them and no request depends on which. Changes of the routes go out to all, reports and journal entries come back.
  * A thread that dies takes its own connections with it, nothing else.
  */
 export class GatewayThreads implements FrontDoor {
@@ -33,7 +33,8 @@ export class GatewayThreads implements FrontDoor {
   readonly #threads: Set<Thread>
   /** Runs to be drained, with the threads that have not reported them empty. */
   readonly #draining = new Map<number, Set<Thread>>()
-  #table: RouteTable = { routes: [], draining: [] }
+  /** By app: for threads that start later. */
+  readonly #routes = new Map<string, Route>()
   #auth: Auth
   #closing = false
   #disposed: Promise<void> | null = null
@@ -63,12 +64,13 @@ export class GatewayThreads implements FrontDoor {
     this.#threads = new Set()
   }
 
-  update(table: RouteTable): void {
-    this.#table = { ...table, routes: table.routes.map((route) => shareOf(route, this.#options.count)) }
-    const draining = new Set(table.draining)
-    for (const run of this.#draining.keys()) if (!draining.has(run)) this.#draining.delete(run)
-    for (const run of draining) if (!this.#draining.has(run)) this.#draining.set(run, new Set(this.#threads))
-    this.#tell({ type: 'table', table: this.#table })
+  change(change: RouteChange): void {
+    const put = change.put.map((route) => shareOf(route, this.#options.count))
+    for (const route of put) this.#routes.set(route.app, route)
+    for (const app of change.gone) this.#routes.delete(app)
+    for (const run of change.over) this.#draining.delete(run)
+    for (const run of change.drain) this.#draining.set(run, new Set(this.#threads))
+    this.#tell({ type: 'routes', routes: { ...change, put } })
   }
 
   configure(auth: Auth): void {
@@ -98,14 +100,13 @@ export class GatewayThreads implements FrontDoor {
   /** Resolves when the new thread listens. */
   async #start(): Promise<void> {
     const { host } = this.#options
-    const start = { host, port: this.port, auth: this.#auth, table: this.#table, sessionKey: this.#sessionKey }
+    const routes = { put: [...this.#routes.values()], gone: [], drain: [...this.#draining.keys()], over: [] }
+    const start = { host, port: this.port, auth: this.#auth, routes, sessionKey: this.#sessionKey }
     const thread = new Thread(start, (message) => this.#hear(thread, message))
     this.#threads.add(thread)
     void thread.over.then((why) => this.#lose(thread, why))
+    // What changes while it starts waits for it, in order, until it listens to messages.
     await thread.listening
-    // What changed while it started.
-    thread.tell({ type: 'table', table: this.#table })
-    thread.tell({ type: 'auth', auth: this.#auth })
   }
 
   #lose(thread: Thread, why: string): void {

@@ -1,6 +1,6 @@
 import { aliveOf, hasStartSlot, isCandidate, readyOf, type App, type Fleet, type Standing } from './fleet.ts'
 import { rejectCandidate, settleFall } from './falls.ts'
-import { beget, isAlive, step, type Instance, type InstanceEvent, type Release } from './instance.ts'
+import { beget, deadline, isAlive, step, type Instance, type InstanceEvent, type Release } from './instance.ts'
 import { note } from './note.ts'
 import type { Announcement, Effect, Event, StopReason } from './protocol.ts'
 
@@ -8,6 +8,8 @@ export interface Advanced {
   /** The same object when nothing changed. */
   readonly fleet: Fleet
   readonly effects: readonly Effect[]
+  /** Every app that may be another than before, by name: no other one is. */
+  readonly touched: ReadonlySet<string>
 }
 
 /**
@@ -19,8 +21,7 @@ export interface Advanced {
  */
 export function advance(fleet: Fleet, event: Event, now: number, chance: number): Advanced {
   const draft = new Draft(fleet, now, chance)
-  const touched = draft.note(event)
-  for (const name of touched) draft.settle(name)
+  for (const name of draft.note(event)) draft.settle(name)
   draft.startQueued()
   return draft.finish()
 }
@@ -31,6 +32,7 @@ class Draft {
   readonly #now: number
   readonly #chance: number
   readonly #effects: Effect[] = []
+  readonly #touched = new Set<string>()
   #fleet: Fleet
 
   constructor(fleet: Fleet, now: number, chance: number) {
@@ -41,7 +43,7 @@ class Draft {
   }
 
   finish(): Advanced {
-    return { fleet: this.#fleet, effects: this.#effects }
+    return { fleet: this.#fleet, effects: this.#effects, touched: this.#touched }
   }
 
   /** Writes the event down and says which apps must be looked at. */
@@ -76,6 +78,7 @@ class Draft {
 
   /** What must go, is the rest over, what must come. */
   settle(name: string): void {
+    this.#touched.add(name)
     let app = this.#fleet.apps.get(name)
     if (!app) return
     // A release has proved itself once all the instances it should have are ready together.
@@ -126,15 +129,16 @@ class Draft {
         this.#put({ ...app, standing: { kind: 'on' } })
         touched.push(name)
       }
-      for (const instance of app.instances) if (this.#step(instance, { type: 'tick' })) touched.push(name)
+      for (const it of app.instances) {
+        if (deadline(it) <= this.#now && this.#step(it, { type: 'tick' })) touched.push(name)
+      }
     }
     return touched
   }
 
   #noteInstance(run: number, event: InstanceEvent): readonly string[] {
     for (const app of this.#fleet.apps.values()) {
-      const instance = app.instances.find((it) => it.run === run)
-      if (instance) return this.#step(instance, event) ? [app.name] : []
+      for (const it of app.instances) if (it.run === run) return this.#step(it, event) ? [app.name] : []
     }
     // A word from a life that is over.
     return []

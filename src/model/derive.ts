@@ -1,17 +1,32 @@
 import type { App, Fleet } from './fleet.ts'
-import type { Route, RouteTable, Target } from './route.ts'
+import type { Route, RouteChange, Target } from './route.ts'
 
-/** Where requests go, given this fleet. An app that has left has no route; every other one has, if only to say why not. */
-export function deriveRoutes(fleet: Fleet): RouteTable {
-  const routes: Route[] = []
-  const draining: number[] = []
-  for (const app of fleet.apps.values()) {
-    for (const it of app.instances) if (it.state === 'draining') draining.push(it.run)
-    if (app.standing.kind === 'gone') continue
-    const { path, hosts, strip, auth, hold, timeouts } = app.settings.route
-    routes.push({ app: app.name, path, hosts, strip, auth, hold, timeouts, target: targetOf(app, fleet.closing) })
+/**
+ * What is different about where requests go, between two fleets that differ in the apps named and in nothing else. An app
+ * that has left has no route; every other one has, if only to say why not.
+ */
+export function routeChange(before: Fleet, after: Fleet, names: Iterable<string>): RouteChange {
+  const change = { put: [] as Route[], gone: [] as string[], drain: [] as number[], over: [] as number[] }
+  for (const name of names) {
+    const [old, now] = [before.apps.get(name), after.apps.get(name)]
+    const [was, is] = [routeOf(old, before.closing), routeOf(now, after.closing)]
+    if (is && JSON.stringify(is) !== JSON.stringify(was)) change.put.push(is)
+    else if (was && !is) change.gone.push(name)
+    const [drained, draining] = [drainingOf(old), drainingOf(now)]
+    change.drain.push(...draining.filter((run) => !drained.includes(run)))
+    change.over.push(...drained.filter((run) => !draining.includes(run)))
   }
-  return { routes, draining }
+  return change
+}
+
+function drainingOf(app: App | undefined): readonly number[] {
+  return app?.instances.filter((it) => it.state === 'draining').map((it) => it.run) ?? []
+}
+
+function routeOf(app: App | undefined, closing: boolean): Route | null {
+  if (!app || app.standing.kind === 'gone') return null
+  const { path, hosts, strip, auth, hold, timeouts } = app.settings.route
+  return { app: app.name, path, hosts, strip, auth, hold, timeouts, target: targetOf(app, closing) }
 }
 
 function targetOf(app: App, closing: boolean): Target {

@@ -1,10 +1,15 @@
 import type { HoldSettings, TimeoutSettings } from './settings.ts'
 
-/** Where requests go now. Derived from the fleet, replaced whole, plain data. */
-export interface RouteTable {
-  readonly routes: readonly Route[]
-  /** Runs that get no new requests; the gateway reports `drained` for each once nothing is in flight on it. */
-  readonly draining: readonly number[]
+/** What became different about where requests go. Plain data. The whole table is a change from nothing. */
+export interface RouteChange {
+  /** Routes that are new or others than before, one an app at most. */
+  readonly put: readonly Route[]
+  /** Apps that have no route any more. */
+  readonly gone: readonly string[]
+  /** Runs that get no new requests from now on; the gateway reports `drained` for each once nothing is in flight on it. */
+  readonly drain: readonly number[]
+  /** Runs that were to drain before and are not any more. */
+  readonly over: readonly number[]
 }
 
 export interface Route {
@@ -33,8 +38,10 @@ export interface Upstream {
   readonly port: number
 }
 
-/** The table, arranged for look-up. Built once per table, then only read. */
+/** The table, arranged for look-up. */
 export interface RouteIndex {
+  /** By app. */
+  readonly routes: ReadonlyMap<string, Route>
   readonly byHost: ReadonlyMap<string, Route>
   readonly byPath: PathNode
 }
@@ -51,19 +58,8 @@ export interface Match {
   readonly prefix: string
 }
 
-/** Arranges a table for look-up: O(1) by host, O(segments) by path, whatever the number of apps. */
-export function indexRoutes(table: RouteTable): RouteIndex {
-  const byHost = new Map<string, Route>()
-  const root = newNode()
-  for (const route of table.routes) {
-    for (const host of route.hosts) if (!byHost.has(host)) byHost.set(host, route)
-    insert(root, route)
-  }
-  return { byHost, byPath: root }
-}
-
 /**
- * Finds the route for a request, by host first, then by the longest path prefix of whole segments.
+ * Finds the route for a request, by host first, then by the longest path prefix of whole segments: O(1) and O(segments).
  * `host` is lower case without port; `path` is the normalised path that will also be forwarded, without query.
  */
 export function matchRoute(index: RouteIndex, host: string, path: string): Match | null {
@@ -82,25 +78,4 @@ export function matchRoute(index: RouteIndex, host: string, path: string): Match
     start = end + 1
   }
   return best
-}
-
-interface MutableNode extends PathNode {
-  route: Route | null
-  readonly children: Map<string, MutableNode>
-}
-
-function newNode(): MutableNode {
-  return { route: null, children: new Map() }
-}
-
-function insert(root: MutableNode, route: Route): void {
-  let node = root
-  for (const segment of route.path.split('/').slice(1)) {
-    if (segment === '') break
-    let next = node.children.get(segment)
-    if (!next) node.children.set(segment, (next = newNode()))
-    node = next
-  }
-  // The first owner of a path keeps it, as the first owner of a name does.
-  node.route ??= route
 }

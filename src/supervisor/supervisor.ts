@@ -10,8 +10,11 @@ export interface SupervisorOptions {
   /** Performs an effect; whatever comes of it returns as an event through `send`. Must not throw. */
   perform(effect: Exclude<Effect, { readonly type: 'announce' }>): void
   announce(announcement: Announcement): void
-  /** Called with each new fleet, after the effects that led to it have been handed out. */
-  publish(fleet: Fleet): void
+  /**
+   * Called with each new fleet, after the effects that led to it have been handed out. `touched`: the apps, by name, in
+   * which it may differ from the one published before; in no others it does.
+   */
+  publish(fleet: Fleet, before: Fleet, touched: ReadonlySet<string>): void
   /** In [0, 1); spreads restarts. */
   chance(): number
 }
@@ -27,6 +30,8 @@ export class Supervisor implements AsyncDisposable {
   readonly #watchers = new Set<() => void>()
   #fleet: Fleet
   #timer: NodeJS.Timeout | null = null
+  /** Whether the timer, or its absence, is that of the present fleet. */
+  #armed = false
   #working = false
   #closed = false
 
@@ -50,7 +55,7 @@ export class Supervisor implements AsyncDisposable {
     } finally {
       this.#working = false
     }
-    this.#arm()
+    if (!this.#armed) this.#arm()
   }
 
   /** Resolves with the first fleet, from now on, for which `predicate` holds; rejects when `signal` aborts. */
@@ -87,16 +92,20 @@ export class Supervisor implements AsyncDisposable {
 
   #work(): void {
     const before = this.#fleet
+    const changed = new Set<string>()
     for (let event = this.#queue.shift(); event; event = this.#queue.shift()) {
-      const { fleet, effects } = advance(this.#fleet, event, this.#options.clock.now(), this.#options.chance())
+      const now = this.#options.clock.now()
+      const { fleet, effects, touched } = advance(this.#fleet, event, now, this.#options.chance())
       this.#fleet = fleet
+      for (const name of touched) changed.add(name)
       for (const effect of effects) {
         if (effect.type === 'announce') this.#options.announce(effect.announcement)
         else this.#options.perform(effect)
       }
     }
     if (this.#fleet !== before) {
-      this.#options.publish(this.#fleet)
+      this.#armed = false
+      this.#options.publish(this.#fleet, before, changed)
       for (const look of this.#watchers) look()
     }
   }
@@ -104,10 +113,15 @@ export class Supervisor implements AsyncDisposable {
   #arm(): void {
     if (this.#timer) clearTimeout(this.#timer)
     this.#timer = null
+    this.#armed = true
     const now = this.#options.clock.now()
     const at = nextDeadline(this.#fleet, now)
     if (at === Infinity) return
     // setTimeout cannot hold more than 2^31 - 1 ms; a tick that comes too early just arms it again.
-    this.#timer = setTimeout(() => this.send({ type: 'tick' }), Math.min(Math.max(1, Math.ceil(at - now)), 2 ** 31 - 1))
+    const wait = Math.min(Math.max(1, Math.ceil(at - now)), 2 ** 31 - 1)
+    this.#timer = setTimeout(() => {
+      this.#armed = false
+      this.send({ type: 'tick' })
+    }, wait)
   }
 }

@@ -7,6 +7,7 @@ import { systemClock } from '../../src/lib/clock.ts'
 import type { GatewayReport } from '../../src/model/protocol.ts'
 import type { Route, Target } from '../../src/model/route.ts'
 import { type Exchange, Journal } from '../../src/observe/journal.ts'
+import { tableOf } from '../support/table.ts'
 import { eventually, within } from '../support/wait.ts'
 import { type FieldPair, type Message, readRequest, readResponse, valuesIn } from './strict.ts'
 
@@ -291,7 +292,7 @@ export async function startRig({ script, limits, route: more }: RigOptions = {})
     child,
     exchanges,
     reports,
-    routes: (routes, draining = []) => gateway.update({ routes, draining }),
+    routes: tableOf(gateway),
     async dial() {
       const peer = await dialTo(gateway.port)
       peers.push(peer)

@@ -7,6 +7,7 @@ import { systemClock } from '../../src/lib/clock.ts'
 import type { GatewayReport } from '../../src/model/protocol.ts'
 import type { Route, Target, Upstream } from '../../src/model/route.ts'
 import { type Exchange, Journal } from '../../src/observe/journal.ts'
+import { tableOf } from '../support/table.ts'
 import { eventually, within } from '../support/wait.ts'
 
 export const token = 'a-token-for-all-apps'
@@ -54,7 +55,7 @@ export async function startFront(options: Partial<GatewayOptions> = {}): Promise
     port: gateway.port,
     exchanges,
     reports,
-    routes: (routes, draining = []) => gateway.update({ routes, draining }),
+    routes: tableOf(gateway),
     async wire() {
       const wire = await Wire.to(gateway.port)
       wires.push(wire)

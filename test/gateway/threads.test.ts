@@ -11,9 +11,10 @@ import { openFrontDoor } from '../../src/gateway/open.ts'
 import type { FrontDoor } from '../../src/gateway/front-door.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import type { GatewayReport } from '../../src/model/protocol.ts'
-import type { RouteTable, Target } from '../../src/model/route.ts'
+import type { Target } from '../../src/model/route.ts'
 import { Journal, type Entry } from '../../src/observe/journal.ts'
 import { settings } from '../model/world.ts'
+import { tableOf } from '../support/table.ts'
 import { eventually } from '../support/wait.ts'
 
 interface Stage extends AsyncDisposable {
@@ -22,7 +23,8 @@ interface Stage extends AsyncDisposable {
   readonly reports: GatewayReport[]
   readonly entries: Entry[]
   readonly upstream: http.Server
-  table(target: Target, draining?: number[]): RouteTable
+  /** Where `hello` goes from now on. */
+  route(target: Target, draining?: number[]): void
   readonly ready: Target
 }
 
@@ -48,6 +50,7 @@ async function stage(answer: http.RequestListener): Promise<Stage> {
     notice: () => {},
   })
   const { route } = settings('hello')
+  const table = tableOf(gateway)
   const ready: Target = { kind: 'ready', upstreams: [{ run: 1, host: '127.0.0.1', port }] }
   return {
     gateway,
@@ -56,7 +59,7 @@ async function stage(answer: http.RequestListener): Promise<Stage> {
     entries,
     upstream,
     ready,
-    table: (target, draining = []) => ({ routes: [{ app: 'hello', ...route, target }], draining }),
+    route: (target, draining) => table([{ app: 'hello', ...route, target }], draining),
     async [Symbol.asyncDispose]() {
       diagnostics.unsubscribe('worker_threads', seen)
       await gateway[Symbol.asyncDispose]()
@@ -84,7 +87,7 @@ async function soon(check: () => unknown): Promise<void> {
 
 test('two threads share a port: every connection is served, and each exchange is in the one journal', async () => {
   await using it = await stage((_request, response) => void response.end('hi'))
-  it.gateway.update(it.table(it.ready))
+  it.route(it.ready)
   await soon(async () => assert.equal(await ask(it.gateway), '200 hi'))
   const before = it.entries.length
   for (let i = 0; i < 40; i++) assert.equal(await ask(it.gateway), '200 hi')
@@ -94,10 +97,10 @@ test('two threads share a port: every connection is served, and each exchange is
 test('a run is drained when the last thread has nothing in flight on it', async () => {
   const waiting: http.ServerResponse[] = []
   await using it = await stage((_request, response) => void waiting.push(response))
-  it.gateway.update(it.table(it.ready))
+  it.route(it.ready)
   const asked = Array.from({ length: 8 }, () => ask(it.gateway))
   await soon(() => assert.equal(waiting.length, 8))
-  it.gateway.update(it.table({ kind: 'waiting', why: 'test', until: null }, [1]))
+  it.route({ kind: 'waiting', why: 'test', until: null }, [1])
   const drained = (): boolean => it.reports.some((report) => report.type === 'drained' && report.run === 1)
   for (const response of waiting.slice(0, 7)) response.end('late')
   assert.equal(drained(), false)
@@ -109,7 +112,7 @@ test('a run is drained when the last thread has nothing in flight on it', async 
 
 test('a thread that dies takes only its own connections with it and is replaced', async () => {
   await using it = await stage((_request, response) => void response.end('hi'))
-  it.gateway.update(it.table(it.ready))
+  it.route(it.ready)
   await soon(async () => assert.equal(await ask(it.gateway), '200 hi'))
   // Enough kept connections that both threads have some.
   const agents = Array.from({ length: 16 }, () => new http.Agent({ keepAlive: true, maxSockets: 1 }))

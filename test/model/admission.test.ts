@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
 import { admit, type Ask, type Caller, subjectFor } from '../../src/model/admission.ts'
-import { indexRoutes, type Route, type Target } from '../../src/model/route.ts'
+import type { Route, Target } from '../../src/model/route.ts'
+import { indexed } from './indexed.ts'
 
 const now = 1_000
 const known: Caller = { kind: 'known', subject: 'me', apps: null, crossSite: null }
@@ -37,7 +38,7 @@ function decide(target: Target, ask: Partial<Ask> = {}, more: Partial<Route> = {
     avoid: new Set(),
     ...ask,
   }
-  const decision = admit(all, indexRoutes({ routes: [route(target, more)], draining: [] }), now)
+  const decision = admit(all, indexed([route(target, more)]), now)
   switch (decision.kind) {
     case 'refuse':
       return `${decision.code}${decision.retryAfter === null ? '' : ` ${decision.retryAfter}`}`

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { deriveRoutes } from '../../src/model/derive.ts'
-import type { Target } from '../../src/model/route.ts'
+import { routeChange } from '../../src/model/derive.ts'
+import { emptyFleet, type Fleet } from '../../src/model/fleet.ts'
+import type { RouteChange, Target } from '../../src/model/route.ts'
 import { settings, well, World } from './world.ts'
 
-const target = (world: World): Target | undefined => deriveRoutes(world.fleet).routes[0]?.target
+const nothing = emptyFleet(1)
+const whole = (fleet: Fleet): RouteChange => routeChange(nothing, fleet, fleet.apps.keys())
+const target = (world: World): Target | undefined => whole(world.fleet).put[0]?.target
 
 test('requests go to ready instances, wait for starting ones and are told why otherwise', () => {
   const world = new World({ v1: well, dud: { boots: null, dies: 1, obeys: 1 } })
@@ -17,9 +20,9 @@ test('requests go to ready instances, wait for starting ones and are told why ot
   assert.deepEqual(target(world), { kind: 'ready', upstreams: [{ run: 1, host: '127.0.0.1', port: 40_001 }] })
   world.send({ type: 'command', app: 'hello', verb: 'stop' })
   assert.deepEqual(target(world), { kind: 'closed', why: 'it was stopped by the operator' })
-  assert.deepEqual(deriveRoutes(world.fleet).draining, [1])
+  assert.deepEqual(whole(world.fleet).drain, [1])
   world.send({ type: 'vanished', app: 'hello' })
-  assert.deepEqual(deriveRoutes(world.fleet).routes, [])
+  assert.deepEqual(whole(world.fleet).put, [])
 })
 
 test('a resting app says until when', () => {
@@ -46,4 +49,36 @@ test('a fleet that is closing takes no more requests', () => {
   world.pass(100)
   world.send({ type: 'shutdown' })
   assert.deepEqual(target(world), { kind: 'closed', why: 'the gateway is shutting down' })
+})
+
+test('what changes from fleet to fleet adds up to the whole, and names no app that stayed as it was', () => {
+  const routes = new Map<string, unknown>()
+  const draining = new Set<number>()
+  let before = nothing
+  let changes = 0
+  const world = new World({ v1: well, v2: well, dud: { boots: 20, dies: 50, obeys: 1 } }, 8, ({ fleet, touched }) => {
+    const change = routeChange(before, fleet, touched)
+    before = fleet
+    changes += change.put.length
+    for (const route of change.put) routes.set(route.app, route)
+    for (const app of change.gone) routes.delete(app)
+    for (const run of change.drain) draining.add(run)
+    for (const run of change.over) assert.ok(draining.delete(run))
+    const { put, drain } = whole(fleet)
+    assert.deepEqual([...routes.values()], put)
+    assert.deepEqual(draining, new Set(drain))
+  })
+  for (const app of ['one', 'two', 'three']) world.offer(app, 'v1')
+  world.pass(100)
+  const settled = changes
+  world.send({ type: 'suspect', run: 1 })
+  assert.equal(changes, settled)
+  world.offer('two', 'v2')
+  world.offer('three', 'dud')
+  world.pass(5_000)
+  world.send({ type: 'vanished', app: 'one' })
+  world.pass(5_000)
+  world.send({ type: 'shutdown' })
+  world.pass(5_000)
+  assert.ok(changes > settled)
 })

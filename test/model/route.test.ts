@@ -3,7 +3,9 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
-import { indexRoutes, matchRoute, type Route } from '../../src/model/route.ts'
+import { changeIndex, emptyIndex } from '../../src/model/route-index.ts'
+import { matchRoute, type Route } from '../../src/model/route.ts'
+import { indexed } from './indexed.ts'
 import { settings } from './world.ts'
 
 const route = (app: string, path: string, hosts: string[] = []): Route => {
@@ -11,7 +13,7 @@ const route = (app: string, path: string, hosts: string[] = []): Route => {
 }
 
 const find = (routes: Route[], host: string, path: string): string | null => {
-  const match = matchRoute(indexRoutes({ routes, draining: [] }), host, path)
+  const match = matchRoute(indexed(routes), host, path)
   return match && `${match.route.app} ${match.prefix}`
 }
 
@@ -56,9 +58,34 @@ test('a match is always the longest segment-wise prefix among all routes', () =>
       const expected = routes
         .filter((it) => it.path === '/' || asked === it.path || asked.startsWith(`${it.path}/`))
         .toSorted((a, b) => b.path.length - a.path.length)[0]
-      const match = matchRoute(indexRoutes({ routes, draining: [] }), 'h', asked)
+      const match = matchRoute(indexed(routes), 'h', asked)
       assert.equal(match?.route.app, expected?.app)
       if (match && expected) assert.equal(match.prefix, expected.path === '/' ? '' : expected.path)
+    }),
+  )
+})
+
+test('changing an index comes to the same as arranging the table that results', () => {
+  const app = fc.constantFrom('one', 'two', 'three', 'four')
+  const path = fc.constantFrom('/', '/a', '/a/b', '/b')
+  const host = fc.constantFrom('x.test', 'y.test')
+  const hosts = fc.uniqueArray(host, { maxLength: 2, size: 'max' })
+  const change = fc.record({ app, path, hosts, gone: fc.boolean() })
+  fc.assert(
+    fc.property(fc.array(change, { maxLength: 12, size: 'max' }), (changes) => {
+      const index = emptyIndex()
+      const table = new Map<string, Route>()
+      for (const it of changes) {
+        const put = it.gone ? [] : [route(it.app, it.path, it.hosts)]
+        for (const one of put) table.set(it.app, one)
+        if (it.gone) table.delete(it.app)
+        changeIndex(index, { put, gone: it.gone ? [it.app] : [] })
+        const whole = indexed([...table.values()])
+        assert.deepEqual(index.byPath, whole.byPath)
+        assert.deepEqual(new Map(index.byHost), new Map(whole.byHost))
+        assert.deepEqual([...index.routes.values()], [...table.values()])
+      }
+      assert.ok(index.rivals.size <= table.size * 3)
     }),
   )
 })

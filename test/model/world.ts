@@ -60,6 +60,8 @@ const exitOf = (change: Partial<Exit>): Exit => {
 export class World {
   fleet: Fleet
   now: number = 1_000_000
+  /** By the last event. */
+  touched: ReadonlySet<string> = new Set()
   readonly announced: Announcement[] = []
   readonly spawned: { readonly app: string; readonly run: number; readonly version: string; readonly at: number }[] = []
   /** Runs whose process exists, and whether it listens. */
@@ -80,8 +82,9 @@ export class World {
   }
 
   send(event: Event): void {
-    const { fleet, effects } = advance(this.fleet, event, this.now, this.#chance())
+    const { fleet, effects, touched } = advance(this.fleet, event, this.now, this.#chance())
     this.fleet = fleet
+    this.touched = touched
     for (const effect of effects) this.#perform(effect)
     this.check(this)
   }
