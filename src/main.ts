@@ -71,6 +71,7 @@ export async function up(options: UpOptions): Promise<Running> {
       stateDir: config.stateDir,
       clock,
       report: (event) => supervisor.send(event),
+      traffic: (run) => gateway.traffic(run),
       output: (line) => journal.write({ type: 'output', ...line }),
       urls: (app) => {
         const basePath = supervisor.fleet.apps.get(app)?.settings.route.path ?? `/${app}`

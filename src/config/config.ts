@@ -110,6 +110,12 @@ export interface UserAppDefaults {
         timeout?: Duration | undefined
         /** Missed probes in a row that get an instance replaced. Default `3`: one slow answer is not an illness. */
         misses?: number | undefined
+        /**
+         * Without `path`: when requests wait and an instance has sent no byte on any for this long, it is asked (`HEAD /`),
+         * and replaced as hung if it says nothing `misses` times. Any byte on any request counts as well. A stopped process
+         * (SIGSTOP) is asked at once. Default `'30s'`; `0` never: for an app that answers nothing for minutes, or a debugger.
+         */
+        stall?: Duration | undefined
         /** From spawn to ready, at least 10 ms; later than this an instance is given up. Default `'30s'`. */
         boot?: Duration | undefined
       }

@@ -10,6 +10,7 @@ const health = {
   interval: duration(10).optional(),
   timeout: duration(1).optional(),
   misses: whole(1, 1_000).optional(),
+  stall: duration().optional(),
   boot: duration(10).optional(),
 }
 const stop = { drain: duration().optional(), grace: duration().optional() }
@@ -44,7 +45,7 @@ const own = {
 
 /** Where a key belongs that was written one level too high: `grace` is `stop.grace`. */
 const deeper = {
-  ...inside('health', { interval: 1, misses: 1, boot: 1, status: 1 }),
+  ...inside('health', { interval: 1, misses: 1, stall: 1, boot: 1, status: 1 }),
   ...inside('stop', stop),
   ...inside('restart', { min: 1, forgive: 1 }),
   ...inside('hold', { for: 1 }),

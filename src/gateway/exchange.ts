@@ -177,13 +177,13 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
     this.instance = `${upstream.host}:${upstream.port}`
     const delivery = new Delivery(this, upstream, this.#door.upstreams.poolOf(upstream), match.route.timeouts)
     this.#delivery = delivery
-    this.#door.inflight.enter(this)
+    this.#door.inflight.enter(this, now)
     delivery.start(now)
   }
 
   #sendRemote(match: Match, url: string): void {
     this.#aim(match, null)
-    this.#door.inflight.enter(this)
+    this.#door.inflight.enter(this, this.clock.now())
     relayRemote(this, this.#door.remotes, url, match).then(
       (outcome) => this.ended(outcome.kind === 'failed' ? outcome : null, this.persist),
       (error: unknown) => this.failed(error),

@@ -1,3 +1,4 @@
+import type { Traffic } from '../model/protocol.ts'
 import type { RouteChange } from '../model/route.ts'
 import type { Auth } from './auth/tokens.ts'
 import type { InFlight } from './inflight.ts'
@@ -13,4 +14,5 @@ export interface FrontDoor extends AsyncDisposable {
   stopAccepting(): Promise<void>
   /** On several threads: as of a moment ago. */
   inflight(): readonly InFlight[]
+  traffic(run: number): Traffic
 }

@@ -4,7 +4,7 @@ import { problemReply } from '../http/replies.ts'
 import type { Clock } from '../lib/clock.ts'
 import { errors } from '../lib/errors.ts'
 import type { Refusal } from '../model/admission.ts'
-import type { GatewayReport } from '../model/protocol.ts'
+import type { GatewayReport, Traffic } from '../model/protocol.ts'
 import type { Route, RouteChange, RouteIndex } from '../model/route.ts'
 import { changeIndex, emptyIndex, type OwnIndex } from '../model/route-index.ts'
 import type { Journal } from '../observe/journal.ts'
@@ -143,6 +143,11 @@ export class Gateway implements AsyncDisposable {
 
   inflight(): readonly InFlight[] {
     return this.#door.inflight.list()
+  }
+
+  traffic(run: number): Traffic {
+    const { inflight, upstreams } = this.#door
+    return { waiting: inflight.waiting(run), ...upstreams.heardOf(run) }
   }
 
   /** Ends what is still in flight on a run. */

@@ -18,11 +18,16 @@ export interface Flight {
   readonly target: string
   /** On the gateway's clock. */
   readonly since: number
+  /** Of the final response, 0 before its head is there. */
+  readonly status: number
   /** Where it stands among the others: the list's own, -1 outside of it. */
   slot: number
   /** It has to end, now. */
   cut(): void
 }
+
+/** All who ask how long requests have waited share one look at them in so many milliseconds. */
+const lookEvery = 1_000
 
 /** Every exchange under its run, from before it is sent until its last byte. Knows when a draining run is empty. */
 export class Inflight {
@@ -34,18 +39,24 @@ export class Inflight {
    * all that was allocated survived its first collection).
    */
   readonly #flights: Flight[] = []
+  /** When each of them entered: a request may be older than its try. */
+  readonly #entered: number[] = []
   readonly #counts = new Map<number, number>()
   /** Runs that are waited for to be empty: draining ones to be reported, others only to be forgotten. */
   readonly #leaving = new Map<number, 'report' | 'forget'>()
+  /** By run, since when its oldest request that has not got a byte is waiting; as of `#lookedAt`. */
+  #oldest = new Map<number, number>()
+  #lookedAt = Number.NEGATIVE_INFINITY
 
   constructor(clock: Clock, drained: (run: number) => void) {
     this.#clock = clock
     this.#drained = drained
   }
 
-  enter(flight: Flight): void {
+  enter(flight: Flight, now: number): void {
     flight.slot = this.#flights.length
     this.#flights.push(flight)
+    this.#entered.push(now)
     if (flight.run !== null) this.#counts.set(flight.run, this.count(flight.run) + 1)
   }
 
@@ -55,9 +66,11 @@ export class Inflight {
     if (slot === -1) return
     flight.slot = -1
     const last = this.#flights.pop()
+    const entered = this.#entered.pop() ?? 0
     if (last !== undefined && last !== flight) {
       last.slot = slot
       this.#flights[slot] = last
+      this.#entered[slot] = entered
     }
     if (run === null) return
     const left = this.count(run) - 1
@@ -67,6 +80,14 @@ export class Inflight {
 
   count(run: number): number {
     return this.#counts.get(run) ?? 0
+  }
+
+  /** Milliseconds that the oldest request without an answer has waited for a run; 0 when there is none. */
+  waiting(run: number): number {
+    const now = this.#clock.now()
+    if (now - this.#lookedAt >= lookEvery) this.#look(now)
+    const since = this.#oldest.get(run)
+    return since === undefined ? 0 : now - since
   }
 
   /** Runs that begin to drain, and runs that no longer do. The first are reported when nothing is in flight on them. */
@@ -95,6 +116,16 @@ export class Inflight {
     return [...this.#flights].map(({ app, run, method, target, since }) => {
       return { app, run, method, target, age: now - since }
     })
+  }
+
+  #look(now: number): void {
+    this.#lookedAt = now
+    this.#oldest.clear()
+    for (const [at, { run, status }] of this.#flights.entries()) {
+      if (run === null || status !== 0) continue
+      const entered = this.#entered[at] ?? now
+      if (entered < (this.#oldest.get(run) ?? Infinity)) this.#oldest.set(run, entered)
+    }
   }
 
   #empty(run: number): void {

@@ -1,5 +1,4 @@
 import { connect, type Socket } from 'node:net'
-
 import { BodyReader } from '../http/body.ts'
 import { keepAliveSeconds, persists, readConnection } from '../http/fields.ts'
 import { type Framing, isInterim, responseFraming } from '../http/framing.ts'
@@ -47,6 +46,7 @@ export interface LinkUser {
 /** Where a link comes from and goes to. */
 export interface LinkOwner {
   readonly clock: Clock
+  reads: number
   opened(link: Link): void
   /** It may serve another. */
   freed(link: Link): void
@@ -141,6 +141,7 @@ export class Link {
       return false
     }
     this.#silent = false
+    this.#owner.reads += 1
     this.#inbox.add(lent, size, this.#head)
     if (this.#state === awaiting) this.#readHead()
     if (this.#state === answering) this.#readBody()
@@ -262,9 +263,8 @@ export class Link {
   }
 
   #broke(error: Error | null): void {
-    if (this.user === null) return
     // A complete response stays good whatever its connection says afterwards (RFC 9112 §9.6).
-    if (this.#state === ended) return
+    if (this.user === null || this.#state === ended) return
     if (this.#state === tunnelling) return this.#lose('truncated-response', 'The app closed the tunnel.')
     if (this.socket.connecting || this.#state === idle)
       return this.#lose('unreachable', `No connection: ${error?.message ?? 'closed'}.`)

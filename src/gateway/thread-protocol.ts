@@ -1,4 +1,4 @@
-import type { GatewayReport } from '../model/protocol.ts'
+import type { GatewayReport, Traffic } from '../model/protocol.ts'
 import type { RouteChange } from '../model/route.ts'
 import type { Entry } from '../observe/journal.ts'
 import type { Auth } from './auth/tokens.ts'
@@ -28,6 +28,10 @@ export type FromThread =
   | { readonly type: 'failed'; readonly message: string }
   | { readonly type: 'report'; readonly report: GatewayReport }
   | { readonly type: 'entries'; readonly entries: readonly Entry[] }
-  | { readonly type: 'inflight'; readonly inflight: readonly InFlight[] }
+  | {
+      readonly type: 'inflight'
+      readonly inflight: readonly InFlight[]
+      readonly traffic: readonly (readonly [run: number, Traffic])[]
+    }
   | { readonly type: 'revoke'; readonly session: string }
   | { readonly type: 'closed' }

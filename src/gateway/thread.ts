@@ -40,7 +40,9 @@ async function serve({ host, port, auth, routes, sessionKey }: ThreadStart): Pro
   let told = 0
   const telling = setInterval(() => {
     const inflight = gateway.inflight()
-    if (inflight.length > 0 || told > 0) post({ type: 'inflight', inflight })
+    const runs = new Set(inflight.flatMap(({ run }) => run ?? []))
+    const traffic = [...runs].map((run) => [run, gateway.traffic(run)] as const)
+    if (inflight.length > 0 || told > 0) post({ type: 'inflight', inflight, traffic })
     told = inflight.length
   }, inflightEvery)
   parentPort?.on('message', (message: ToThread) => {

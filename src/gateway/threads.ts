@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { StartError } from '../lib/start-error.ts'
-import type { GatewayReport } from '../model/protocol.ts'
+import type { GatewayReport, Traffic } from '../model/protocol.ts'
 import type { Route, RouteChange } from '../model/route.ts'
 import type { Auth } from './auth/tokens.ts'
 import type { FrontDoor } from './front-door.ts'
@@ -88,6 +88,16 @@ export class GatewayThreads implements FrontDoor {
     return [...this.#threads].flatMap((thread) => thread.inflight)
   }
 
+  /** A thread that has not spoken of a run serves none of its requests. */
+  traffic(run: number): Traffic {
+    const told = [...this.#threads].flatMap((thread) => thread.traffic.get(run) ?? [])
+    return {
+      waiting: Math.max(0, ...told.map((one) => one.waiting)),
+      quiet: told.length === 0 ? 0 : Math.min(...told.map((one) => one.quiet)),
+      reads: told.reduce((sum, one) => sum + one.reads, 0),
+    }
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return (this.#disposed ??= this.#close())
   }
@@ -162,6 +172,8 @@ function shareOf(route: Route, count: number): Route {
 
 class Thread {
   inflight: readonly InFlight[] = []
+  /** By run. What is no longer told of has nothing in flight, and is remembered for what it had said. */
+  readonly traffic = new Map<number, Traffic>()
   readonly listening: Promise<void>
   /** Resolves when it has ended, with the reason. */
   readonly over: Promise<string>
@@ -180,7 +192,7 @@ class Thread {
         why = message.message
         reject(new StartError(message.message))
         void this.#worker.terminate()
-      } else if (message.type === 'inflight') this.inflight = message.inflight
+      } else if (message.type === 'inflight') this.#take(message)
       else hear(message)
     })
     this.#worker.on('error', (error) => (why = error instanceof Error ? (error.stack ?? error.message) : String(error)))
@@ -190,6 +202,14 @@ class Thread {
         done(why)
       })
     })
+  }
+
+  #take({ inflight, traffic }: Extract<FromThread, { type: 'inflight' }>): void {
+    this.inflight = inflight
+    // Runs that are over are in it too. To forget all of them only puts off what is concluded from silence.
+    if (this.traffic.size > 1_000) this.traffic.clear()
+    for (const [run, one] of this.traffic) this.traffic.set(run, { ...one, waiting: 0, quiet: Infinity })
+    for (const [run, one] of traffic) this.traffic.set(run, one)
   }
 
   tell(message: ToThread): void {

@@ -24,6 +24,12 @@ export class Upstreams implements Disposable {
     return pool
   }
 
+  /** How long a run has been quiet, and how often anything was read from it. */
+  heardOf(run: number): { readonly quiet: number; readonly reads: number } {
+    const pool = this.#pools.get(run)
+    return { quiet: pool?.quiet(this.#clock.now()) ?? 0, reads: pool?.reads ?? 0 }
+  }
+
   /** Closes the idle connections of a run. */
   dropIdle(run: number): void {
     this.#pools.get(run)?.dropIdle()

@@ -91,6 +91,7 @@ class Draft {
     }
     const demands = demandsOf(app, this.#fleet.closing)
     this.#retire(app, demands)
+    this.#giveUpHung(name)
     app = this.#fleet.apps.get(name) ?? app
     if (app.standing.kind === 'gone' && app.instances.length === 0) {
       this.#remove(name)
@@ -202,6 +203,15 @@ class Draft {
         app.apart !== app.current.generation
       if (!demand && older && demands.length > 0 && instance.state === 'ready' && short-- > 0) continue
       this.#step(instance, { type: 'end', cause: { kind: 'asked', why: this.#whyEnd(app, instance, demand) } })
+    }
+  }
+
+  /** A hung instance had time to come to until its replacement is ready; what still waits for it is better off there. */
+  #giveUpHung(name: string): void {
+    const app = this.#fleet.apps.get(name)
+    if (!app?.current || readyOf(app, app.current) < app.settings.instances) return
+    for (const it of app.instances) {
+      if (it.state === 'draining' && it.cause.kind === 'hung') this.#step(it, { type: 'drained' })
     }
   }
 

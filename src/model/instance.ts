@@ -67,6 +67,8 @@ export type Cause =
   | { readonly kind: 'asked'; readonly why: StopReason }
   | { readonly kind: 'never-ready'; readonly reason: string }
   | { readonly kind: 'unhealthy'; readonly reason: string }
+  /** It accepts and says nothing: what waits for it is not worth waiting for once there is a replacement. */
+  | { readonly kind: 'hung'; readonly reason: string }
   | { readonly kind: 'died'; readonly reason: string }
 
 /** A launch that was accepted as the wanted one of its app; a restart of the same launch is a new generation too. */
@@ -180,9 +182,14 @@ function probed(instance: Instance, result: ProbeResult, settings: AppSettings, 
     const well = instance.misses === 0 ? instance : { ...instance, misses: 0 }
     return { instance: well, effects: [look(well, settings, settings.health.interval)] }
   }
+  const { reason, signs } = result
+  // Too busy for the probe but not for others: no miss, and no all-clear either.
+  if (signs?.silent && signs.answering)
+    return { instance, effects: [look(instance, settings, settings.health.interval)] }
   const next = { ...instance, misses: instance.misses + 1 }
   if (next.misses >= settings.health.misses) {
-    return end(next, { kind: 'unhealthy', reason: `${result.reason} (${next.misses} times in a row)` }, settings, now)
+    const told = `${reason} (${next.misses} times in a row)${signs?.vitals ? `: ${signs.vitals}` : ''}`
+    return end(next, { kind: signs?.silent ? 'hung' : 'unhealthy', reason: told }, settings, now)
   }
   // After a miss look again sooner: a closed listener is found within a second, a busy app still gets its timeouts.
   return { instance: next, effects: [look(next, settings, settings.health.interval / 4)] }
@@ -245,7 +252,7 @@ function exited(instance: Instance, exit: Exit, now: number): Stepped {
 }
 
 function look(instance: Starting | Ready, settings: AppSettings, after: number): Effect {
-  const { path, status, timeout } = settings.health
+  const { path, status, timeout, stall } = settings.health
   return {
     type: 'probe',
     run: instance.run,
@@ -255,6 +262,7 @@ function look(instance: Starting | Ready, settings: AppSettings, after: number):
     path,
     status,
     timeout,
+    stall,
   }
 }
 

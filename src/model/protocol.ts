@@ -84,7 +84,32 @@ export type ProbeResult =
       /** One explaining sentence when the instance was found elsewhere than asked (other port, ::1, 0.0.0.0). */
       readonly note: string | null
     }
-  | { readonly ok: false; readonly reason: string }
+  | {
+      readonly ok: false
+      readonly reason: string
+      /** What else was seen of an instance that had been ready; null while it is starting. */
+      readonly signs: Signs | null
+    }
+
+/** What was seen of an instance that missed a liveness probe. */
+export interface Signs {
+  /** It took the connection and said nothing, as opposed to a refusal or a wrong answer. */
+  readonly silent: boolean
+  /** Some other request got a byte of it meanwhile: it is busy, not hung. */
+  readonly answering: boolean
+  /** State, memory and the like of the process, a clause for people; null where the system does not tell. */
+  readonly vitals: string | null
+}
+
+/** What the gateway knows of one run's traffic, as of at most a second ago. */
+export interface Traffic {
+  /** Milliseconds since the oldest request that has not got a byte was sent to it; 0 when there is none. */
+  readonly waiting: number
+  /** Milliseconds since its last byte was noticed. */
+  readonly quiet: number
+  /** How often anything was read from it: another number means that it answers. */
+  readonly reads: number
+}
 
 export type Effect =
   | { readonly type: 'spawn'; readonly app: string; readonly run: number; readonly launch: Launch }
@@ -98,6 +123,8 @@ export type Effect =
       readonly path: string | null
       readonly status: readonly (readonly [number, number])[]
       readonly timeout: number
+      /** As in `HealthSettings`. */
+      readonly stall: number
     }
   /** SIGTERM to the whole process tree of a run. Idempotent. */
   | { readonly type: 'terminate'; readonly run: number }

@@ -64,6 +64,8 @@ export interface HealthSettings {
   readonly timeout: number
   /** Missed liveness probes in a row that make an instance unhealthy. */
   readonly misses: number
+  /** How long requests may go unanswered, all of them, before an instance without a health path is asked. 0 = for ever. */
+  readonly stall: number
   /** From the spawn to ready; later than this the instance is given up. */
   readonly boot: number
 }

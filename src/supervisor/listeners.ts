@@ -119,6 +119,20 @@ export function parseLsof(text: string): readonly Owned[] {
   return found
 }
 
+/** How many connections wait to be accepted on a listening socket, by its number; null when it is not to be seen. */
+export function acceptQueue(inode: number): number | null {
+  if (!linux) return null
+  for (const path of ['/proc/net/tcp', '/proc/net/tcp6']) {
+    for (const line of readListening(path).split('\n')) {
+      if (!line.includes(` ${inode} `)) continue
+      // tx_queue:rx_queue; for a listener the second is the length of its accept queue.
+      const fields = line.trim().split(/\s+/)
+      if (fields[3] === '0A' && Number(fields[9]) === inode) return Number.parseInt(fields[4]?.split(':')[1] ?? '', 16)
+    }
+  }
+  return null
+}
+
 export function isWildcard(host: string): boolean {
   return host === '0.0.0.0' || host === '::'
 }

@@ -1,8 +1,9 @@
 import { request } from 'node:http'
 import { connect } from 'node:net'
-import type { Address, Effect, ProbeResult } from '../model/protocol.ts'
+import type { Address, Effect, ProbeResult, Traffic } from '../model/protocol.ts'
 import { isStillHeld, isWildcard, listenersSoon, ownedListeners, type Owned } from './listeners.ts'
 import { messageOf, reasonOf } from './errno.ts'
+import { describeVitals, isStopped } from './vitals.ts'
 
 type ProbeEffect = Extract<Effect, { type: 'probe' }>
 
@@ -14,6 +15,8 @@ export interface Subject {
   age(): number
   /** PIDs of the whole process tree, the root first. */
   members(): Promise<readonly number[]>
+  /** What the gateway has to say about its requests. */
+  traffic(): Traffic
   /** The listener found to be ours, so that a later look costs one readlink. */
   proof: Proof | null
   /** Listeners elsewhere than asked, seen by the last look for them. */
@@ -31,12 +34,29 @@ export interface Proof {
  */
 const firstSearch = 250
 
+/** A stopped process answers nothing; it is asked all the same, in case another one of its tree does (milliseconds). */
+const stoppedPatience = 500
+
 /**
  * Looks at an instance once: does somebody accept on its address, is that somebody a member of its process tree (traffic
  * goes nowhere else), and does it answer as it should? A readiness probe that is refused also looks where else the tree
  * listens.
  */
 export async function probe(effect: ProbeEffect, subject: Subject, signal: AbortSignal): Promise<ProbeResult> {
+  const { reads } = subject.traffic()
+  const seen = await look(effect, subject, signal)
+  if (seen.ok || effect.purpose === 'readiness') return seen.ok ? seen : { ok: false, reason: seen.reason, signs: null }
+  const owned = subject.proof?.owned
+  const vitals = describeVitals(owned?.pid ?? subject.pid, owned?.inode ?? null)
+  const answering = subject.traffic().reads !== reads
+  return { ok: false, reason: seen.reason, signs: { silent: seen.silent, answering, vitals } }
+}
+
+type Seen =
+  | Extract<ProbeResult, { ok: true }>
+  | { readonly ok: false; readonly reason: string; readonly silent: boolean }
+
+async function look(effect: ProbeEffect, subject: Subject, signal: AbortSignal): Promise<Seen> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(Math.max(1, Math.round(effect.timeout)))])
   const asked = effect.address ?? { host: '127.0.0.1', port: subject.port }
   try {
@@ -44,34 +64,57 @@ export async function probe(effect: ProbeEffect, subject: Subject, signal: Abort
     if (refusal === null) return await judge(effect, subject, asked, deadline)
     if (effect.purpose === 'readiness' && effect.address === null) {
       const found = await searchElsewhere(subject, deadline)
-      if (typeof found === 'string') return { ok: false, reason: found }
+      if (typeof found === 'string') return miss(found)
       if (found) return await judge(effect, subject, found, deadline)
     }
     const isBooting = effect.purpose === 'readiness' && effect.address === null && refusal === refused
-    return { ok: false, reason: isBooting ? `not listening on PORT=${subject.port} yet` : refusal }
+    return miss(isBooting ? `not listening on PORT=${subject.port} yet` : refusal)
   } catch (error) {
-    if (deadline.aborted) return { ok: false, reason: `no answer within ${seconds(effect.timeout)}` }
-    return { ok: false, reason: messageOf(error) }
+    if (deadline.aborted) return { ok: false, reason: `no answer within ${seconds(effect.timeout)}`, silent: true }
+    return miss(messageOf(error))
   }
 }
 
 /** Somebody accepts at `address`. Whose is it, and is it well? */
-async function judge(
-  effect: ProbeEffect,
-  subject: Subject,
-  address: Address,
-  deadline: AbortSignal,
-): Promise<ProbeResult> {
+async function judge(effect: ProbeEffect, subject: Subject, address: Address, deadline: AbortSignal): Promise<Seen> {
   const owned = await proveOwnership(subject, address)
   if (owned === 'stranger') {
-    return { ok: false, reason: `port ${address.port} is answered by a process that is not ours` }
+    return miss(`port ${address.port} is answered by a process that is not ours`)
   }
   if (effect.path !== null) {
     const status = await get(address, effect.path, deadline)
     const healthy = effect.status.some(([low, high]) => status >= low && status <= high)
-    if (!healthy) return { ok: false, reason: `answered ${status} to GET ${effect.path}` }
+    if (!healthy) return miss(`answered ${status} to GET ${effect.path}`)
+  } else if (effect.purpose === 'liveness' && effect.stall > 0) {
+    const silence = await breakSilence(effect, subject, { address, owned }, deadline)
+    if (silence !== null) return { ok: false, reason: silence, silent: true }
   }
   return { ok: true, address, note: describe(owned, address, subject.port) }
+}
+
+/**
+ * The kernel accepts for a process that does not run at all. So where accepting is all that is asked, one that looks
+ * dead is asked for any answer: when it was stopped, or when requests wait and none has got a byte for `stall`.
+ */
+async function breakSilence(
+  effect: ProbeEffect,
+  subject: Subject,
+  { address, owned }: Proof,
+  deadline: AbortSignal,
+): Promise<string | null> {
+  const { waiting, quiet } = subject.traffic()
+  const stopped = isStopped(owned.pid)
+  if (!stopped && (waiting < effect.stall || quiet < effect.stall)) return null
+  const patience = stopped ? AbortSignal.timeout(Math.min(stoppedPatience, effect.timeout)) : deadline
+  try {
+    await get(address, '/', AbortSignal.any([deadline, patience]), 'HEAD')
+  } catch {
+    // Also a connection that is closed without an answer shows that somebody is there.
+    if (!patience.aborted && !deadline.aborted) return null
+    if (stopped) return 'it is stopped (SIGSTOP) and answers nothing'
+    return `no byte of any answer for ${seconds(Math.min(waiting, quiet))}, and none to HEAD / within ${seconds(effect.timeout)}`
+  }
+  return null
 }
 
 /**
@@ -226,6 +269,10 @@ async function speaksHttp(address: Address, deadline: AbortSignal): Promise<bool
     () => true,
     () => false,
   )
+}
+
+function miss(reason: string): Seen {
+  return { ok: false, reason, silent: false }
 }
 
 function at(socket: Owned): string {

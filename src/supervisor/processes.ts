@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Clock } from '../lib/clock.ts'
-import type { Effect, Event } from '../model/protocol.ts'
+import type { Effect, Event, Traffic } from '../model/protocol.ts'
 import type { OutputLine } from '../observe/journal.ts'
 import { childEnvironment, readEnvFiles } from './environment.ts'
 import { Pace } from './pace.ts'
@@ -18,6 +18,8 @@ export interface ProcessesOptions {
   readonly clock: Clock
   /** What became of an effect. */
   report(event: Extract<Event, { readonly type: 'spawned' | 'exited' | 'probed' }>): void
+  /** What the gateway knows of a run's requests. */
+  traffic(run: number): Traffic
   /** Every line of every child. */
   output(line: OutputLine): void
   urls(app: string): { readonly publicUrl: string; readonly basePath: string }
@@ -53,6 +55,7 @@ export class Processes implements AsyncDisposable {
       environment: (spawn, port, marker) => this.#environment(spawn, port, marker),
       output: (line) => this.#output(line),
       report: (event) => options.report(event),
+      traffic: (run) => options.traffic(run),
       notice: options.notice,
     }
   }

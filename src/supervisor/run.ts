@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Clock } from '../lib/clock.ts'
-import type { Effect, Event, Exit } from '../model/protocol.ts'
+import type { Effect, Event, Exit, Traffic } from '../model/protocol.ts'
 import type { OutputLine } from '../observe/journal.ts'
 import { messageOf } from './errno.ts'
 import { allListeners, isWildcard } from './listeners.ts'
@@ -27,6 +27,7 @@ export interface Habitat {
   environment(spawn: SpawnEffect, port: number, marker: string): Promise<Record<string, string>>
   output(line: OutputLine): void
   report(event: Extract<Event, { readonly type: 'spawned' | 'probed' }>): void
+  traffic(run: number): Traffic
   readonly notice: Notice
 }
 
@@ -151,6 +152,7 @@ export class Run {
         const pids = (await tree.members()).map((entry) => entry.pid)
         return pids.sort((a, b) => Number(b === pid) - Number(a === pid) || a - b)
       },
+      traffic: () => this.#habitat.traffic(this.#spawn.run),
       proof: null,
       strays: { at: -Infinity, keys: new Set() },
     }

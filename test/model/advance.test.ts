@@ -365,11 +365,8 @@ function play(world: World, it: Record<string, unknown>): void {
       return world.send({ type: 'wanted', app })
     case 'kill':
       return world.die(run)
-    case 'hang': {
-      const process = world.alive.get(run)
-      if (process) process.hung = true
-      return
-    }
+    case 'hang':
+      return hang(world, run)
     case 'suspect':
       return world.send({ type: 'suspect', run })
     case 'ghost':
@@ -389,3 +386,38 @@ test('launches of one version are the same release', () => {
   world.pass(50)
   assert.equal(world.spawned.length, 1)
 })
+
+test('a hung instance has until its replacement is ready, not until the end of the drain', () => {
+  const world = new World({ v1: { ...well, boots: 500 } })
+  world.offer('hello', 'v1', { stop: { drain: 60_000, grace: 1_000 } })
+  world.pass(5_000)
+  hang(world, 1)
+  while (world.states('hello').length === 1) world.pass(10)
+  world.pass(400)
+  assert.deepEqual(world.states('hello'), ['v1:draining', 'v1:starting'])
+  assert.match(world.app('hello').falls.last?.reason ?? '', /no answer \(3 times in a row\)/)
+  world.pass(500)
+  assert.deepEqual(world.states('hello'), ['v1:ready'])
+  assert.equal(world.alive.size, 1)
+})
+
+test('an instance that misses its probes while others get bytes of it is busy, and kept', () => {
+  const world = new World({ v1: well })
+  world.offer('hello', 'v1')
+  world.pass(5_000)
+  hang(world, 1)
+  const process = world.alive.get(1)
+  assert.ok(process)
+  process.answers = true
+  world.pass(60_000)
+  assert.deepEqual(world.states('hello'), ['v1:ready'])
+  assert.equal(world.app('hello').falls.total, 0)
+  process.answers = false
+  world.pass(10_000)
+  assert.equal(world.app('hello').falls.total, 1)
+})
+
+function hang(world: World, run: number): void {
+  const process = world.alive.get(run)
+  if (process) process.hung = true
+}

@@ -39,7 +39,15 @@ export function settings(name: string, change: Partial<AppSettings> = {}): AppSe
     uid: null,
     gid: null,
     umask: null,
-    health: { path: null, status: [[200, 399]], interval: 2_000, timeout: 2_000, misses: 3, boot: 5_000 },
+    health: {
+      path: null,
+      status: [[200, 399]],
+      interval: 2_000,
+      timeout: 2_000,
+      misses: 3,
+      stall: 30_000,
+      boot: 5_000,
+    },
     stop: { drain: 1_000, grace: 1_000 },
     restart: { min: 100, max: 30_000, forgive: 1_000 },
     target: null,
@@ -65,7 +73,7 @@ export class World {
   readonly announced: Announcement[] = []
   readonly spawned: { readonly app: string; readonly run: number; readonly version: string; readonly at: number }[] = []
   /** Runs whose process exists, and whether it listens. */
-  readonly alive = new Map<number, { version: string; listens: boolean; hung: boolean }>()
+  readonly alive = new Map<number, { version: string; listens: boolean; hung: boolean; answers?: boolean }>()
   readonly tempers: Map<string, Temper>
   readonly #agenda: { at: number; order: number; event: Event | (() => void) }[] = []
   readonly #ended = new Set<number>()
@@ -162,8 +170,9 @@ export class World {
           if (!process) return
           const address = { host: '127.0.0.1', port: this.tempers.get(process.version)?.insistsOn ?? 40_000 + run }
           const ok = process.listens && !process.hung
-          const bad = { ok, reason: 'connection refused' } as const
-          this.send({ type: 'probed', run, result: ok ? { ok, address, note: null } : { ...bad, ok: false } })
+          const signs = process.hung ? { silent: true, answering: process.answers ?? false, vitals: null } : null
+          const bad = { reason: process.hung ? 'no answer' : 'connection refused', signs }
+          this.send({ type: 'probed', run, result: ok ? { ok, address, note: null } : { ...bad, ok } })
         })
         return
       }

@@ -4,7 +4,8 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { describe, whoAnswers } from '../../src/supervisor/probe.ts'
-import { Stage } from './stage.ts'
+import type { ProbeResult } from '../../src/model/protocol.ts'
+import { type ProbeWish, Stage } from './stage.ts'
 
 /** `node listen.cjs HOST PORT [STATUS]`, `$PORT` by default. */
 const app = `
@@ -30,7 +31,7 @@ test('an app that listens where it was told to is ready there, without a note', 
   await using stage = await open()
   const run = stage.listen('127.0.0.1')
   const { port } = await stage.spawned(run)
-  assert.deepEqual(await stage.probe(run), { ok: false, reason: `not listening on PORT=${port} yet` })
+  assert.deepEqual(await stage.probe(run), { ok: false, reason: `not listening on PORT=${port} yet`, signs: null })
   const ready = { ok: true, address: { host: '127.0.0.1', port }, note: null }
   assert.deepEqual(await stage.settled(run), ready)
   const alive = await stage.probe(run, { purpose: 'liveness', address: ready.address })
@@ -50,10 +51,10 @@ test('with a health path the status decides, redirects are not followed, and the
   const path = '/healthz'
   assert.equal((await stage.probe(run, { path })).ok, true)
   const strict = await stage.probe(run, { path, status: [[200, 299]] })
-  assert.deepEqual(strict, { ok: false, reason: 'answered 302 to GET /healthz' })
+  assert.deepEqual(strict, { ok: false, reason: 'answered 302 to GET /healthz', signs: null })
   assert.equal((await stage.probe(run, { path: '/host', status: [[200, 200]] })).ok, true)
   const hanging = await stage.probe(run, { path: '/hang', timeout: 200 })
-  assert.deepEqual(hanging, { ok: false, reason: 'no answer within 200ms' })
+  assert.deepEqual(hanging, { ok: false, reason: 'no answer within 200ms', signs: null })
 })
 
 test('an app that ignores PORT is found after two looks and routed to, with one explaining sentence', async () => {
@@ -101,9 +102,9 @@ test('a stranger on the port of the app is never taken for it, neither before it
   const { port } = await stage.spawned(run)
   await using _stranger = await occupy(port)
   const reason = `port ${port} is answered by a process that is not ours`
-  assert.deepEqual(await stage.probe(run), { ok: false, reason })
+  assert.deepEqual(await stage.probe(run), { ok: false, reason, signs: null })
   const address = { host: '127.0.0.1', port }
-  assert.deepEqual(await stage.probe(run, { purpose: 'liveness', address }), { ok: false, reason })
+  assert.equal(reasonOf(await stage.probe(run, { purpose: 'liveness', address })), reason)
 })
 
 test('a stranger who takes the port after the app closed its listener is noticed by the next liveness probe', async () => {
@@ -117,13 +118,10 @@ test('a stranger who takes the port after the app closed its listener is noticed
     .then((answer) => answer.arrayBuffer())
     .catch(() => {})
   const address = { host: '127.0.0.1', port }
-  assert.deepEqual(await stage.probe(run, { purpose: 'liveness', address }), {
-    ok: false,
-    reason: 'connection refused',
-  })
+  assert.equal(reasonOf(await stage.probe(run, { purpose: 'liveness', address })), 'connection refused')
   await using _stranger = await occupy(port)
   const found = await stage.probe(run, { purpose: 'liveness', address })
-  assert.deepEqual(found, { ok: false, reason: `port ${port} is answered by a process that is not ours` })
+  assert.equal(reasonOf(found), `port ${port} is answered by a process that is not ours`)
 })
 
 test('an app that dies because of its port says so in its exit, one that quarrels about another port does not', async () => {
@@ -142,7 +140,7 @@ test('a probe of a run that ends meanwhile is not answered', async () => {
   const run = stage.spawn('sleep 30')
   await stage.spawned(run)
   const wish = { type: 'probe', run, purpose: 'readiness', after: 50, address: null, path: null } as const
-  stage.processes.probe({ ...wish, status: [], timeout: 1_000 })
+  stage.processes.probe({ ...wish, status: [], timeout: 1_000, stall: 0 })
   stage.processes.kill(run)
   await stage.exited(run)
   await new Promise((resolve) => setTimeout(resolve, 100))
@@ -186,4 +184,51 @@ async function occupy(port: number): Promise<AsyncDisposable> {
       await new Promise((resolve) => server.close(resolve))
     },
   }
+}
+
+test('a stopped process is noticed although the kernel accepts for it, and its state is told', async () => {
+  await using stage = await open()
+  const run = stage.listen('127.0.0.1')
+  const { port, pid } = await stage.spawned(run)
+  await stage.settled(run)
+  const wish: ProbeWish = { purpose: 'liveness', address: { host: '127.0.0.1', port }, stall: 30_000 }
+  assert.equal((await stage.probe(run, wish)).ok, true)
+  process.kill(pid, 'SIGSTOP')
+  assert.equal((await stage.probe(run, { ...wish, stall: 0 })).ok, true, 'without stall nobody looks')
+  const found = await stage.probe(run, wish)
+  assert.match(reasonOf(found) ?? '', /^it is stopped \(SIGSTOP\)/)
+  const signs = found.ok ? null : found.signs
+  assert.equal(signs?.silent, true)
+  assert.match(
+    signs?.vitals ?? '',
+    /^stopped.*, \d+ threads?, \d+ open files, \d+ MB, [1-9]\d* connections? not yet acc/,
+  )
+  process.kill(pid, 'SIGCONT')
+  assert.equal((await stage.probe(run, wish)).ok, true)
+})
+
+test('requests that nobody answers make an app be asked; one that answers the question is well', async () => {
+  await using stage = await open()
+  const run = stage.listen('127.0.0.1')
+  const { port } = await stage.spawned(run)
+  await stage.settled(run)
+  const wish: ProbeWish = { purpose: 'liveness', address: { host: '127.0.0.1', port }, stall: 1_000, timeout: 150 }
+  stage.traffic = { waiting: 5_000, quiet: 5_000, reads: 3 }
+  assert.equal((await stage.probe(run, wish)).ok, true)
+  const sleeper = stage.spawn(
+    "exec python3 -c \"import os,socket,time; s=socket.create_server(('127.0.0.1',int(os.environ['PORT']))); time.sleep(60)\"",
+  )
+  const address = { host: '127.0.0.1', port: (await stage.spawned(sleeper)).port }
+  await stage.settled(sleeper)
+  const asleep: ProbeWish = { ...wish, address }
+  const found = await stage.probe(sleeper, asleep)
+  assert.equal(reasonOf(found), 'no byte of any answer for 5s, and none to HEAD / within 150ms')
+  stage.traffic = { waiting: 5_000, quiet: 500, reads: 4 }
+  assert.equal((await stage.probe(sleeper, asleep)).ok, true, 'others get bytes')
+  stage.traffic = { waiting: 500, quiet: 5_000, reads: 4 }
+  assert.equal((await stage.probe(sleeper, asleep)).ok, true, 'nobody has waited for long')
+})
+
+function reasonOf(result: ProbeResult): string | null {
+  return result.ok ? null : result.reason
 }

@@ -3,12 +3,12 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../src/lib/clock.ts'
-import type { Effect, Event, Exit, Launch, ProbeResult } from '../../src/model/protocol.ts'
+import type { Effect, Event, Exit, Launch, ProbeResult, Traffic } from '../../src/model/protocol.ts'
 import type { OutputLine } from '../../src/observe/journal.ts'
 import { Processes } from '../../src/supervisor/processes.ts'
 
 type Report = Extract<Event, { type: 'spawned' | 'exited' | 'probed' }>
-type ProbeWish = Partial<Extract<Effect, { type: 'probe' }>>
+export type ProbeWish = Partial<Extract<Effect, { type: 'probe' }>>
 
 /** A temp folder, real processes in it, and everything that was reported, to be awaited. */
 export class Stage implements AsyncDisposable {
@@ -17,6 +17,8 @@ export class Stage implements AsyncDisposable {
   readonly reports: Report[] = []
   readonly lines: OutputLine[] = []
   readonly notices: string[] = []
+  /** What the gateway says about the requests of every run. */
+  traffic: Traffic = { waiting: 0, quiet: 0, reads: 0 }
   readonly #watchers = new Set<() => void>()
   #run = 0
 
@@ -30,6 +32,7 @@ export class Stage implements AsyncDisposable {
       stateDir: join(dir, 'state'),
       clock: systemClock,
       report: (event) => this.#note(() => this.reports.push(event)),
+      traffic: () => this.traffic,
       output: (line) => this.#note(() => this.lines.push(line)),
       urls: (app) => ({ publicUrl: `http://localhost:8080/${app}`, basePath: `/${app}` }),
       notice: (_, message) => this.notices.push(message),
@@ -65,6 +68,7 @@ export class Stage implements AsyncDisposable {
       path: null,
       status: [[200, 399]],
       timeout: 2_000,
+      stall: 0,
       ...wish,
     })
     return this.#when(() => {
