@@ -124,6 +124,12 @@ export interface UserAppDefaults {
     | {
         /** How long requests in flight may take to finish before SIGTERM. Default `'10s'`. */
         drain?: Duration | undefined
+        /**
+         * Within this time from the beginning of a drain every open WebSocket is closed with 1012 and every event stream
+         * (GET) is ended behind an event, each at a random moment, so that clients come back to the new version and not
+         * all at once. At most four fifths of `drain`. Default `'1s'`.
+         */
+        streams?: Duration | undefined
         /** From SIGTERM to SIGKILL, for the whole process tree. Default `'10s'`. */
         grace?: Duration | undefined
       }

@@ -13,7 +13,7 @@ const health = {
   stall: duration().optional(),
   boot: duration(10).optional(),
 }
-const stop = { drain: duration().optional(), grace: duration().optional() }
+const stop = { drain: duration().optional(), streams: duration().optional(), grace: duration().optional() }
 const restart = { min: duration(10).optional(), max: duration(10).optional(), forgive: duration(1).optional() }
 const hold = { for: duration().optional(), max: whole(0, 1_000_000).optional() }
 const timeouts = { connect: duration(1).optional(), response: duration().optional() }

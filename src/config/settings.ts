@@ -45,7 +45,7 @@ export function settingsFor(config: Config, name: string, manifest?: UserAppConf
 /** What holds when nobody says otherwise. The reasons stand with the fields in config.ts. */
 const builtIn: Pick<AppSettings, 'health' | 'stop' | 'restart'> & Pick<AppSettings['route'], 'hold' | 'timeouts'> = {
   health: { path: null, status: [[200, 399]], interval: 2_000, timeout: 2_000, misses: 3, stall: 30_000, boot: 30_000 },
-  stop: { drain: 10_000, grace: 10_000 },
+  stop: { drain: 10_000, streams: 1_000, grace: 10_000 },
   restart: { min: 100, max: 30_000, forgive: 1_000 },
   hold: { for: 30_000, max: 1_000 },
   timeouts: { connect: 5_000, response: 0 },

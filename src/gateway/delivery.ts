@@ -3,33 +3,19 @@ import { acceptedProtocol, persists } from '../http/fields.ts'
 import { EMPTY, type Framing, reframe } from '../http/framing.ts'
 import type { Head } from '../http/head.ts'
 import type { Refusal } from '../http/refusal.ts'
-import type { Clock } from '../lib/clock.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 import type { Upstream } from '../model/route.ts'
 import type { TimeoutSettings } from '../model/settings.ts'
-import { interimOut, responseOut, type Return, switchOut } from './incoming.ts'
+import type { Errand } from './errand.ts'
+import { Inbound } from './inbound.ts'
+import { interimOut, responseOut, switchOut } from './incoming.ts'
 import type { Link, LinkUser } from './link.ts'
-import { type Passage, requestOut } from './outgoing.ts'
+import { requestOut } from './outgoing.ts'
+import { type Parting, partingOf, WebSocketParting } from './parting.ts'
 import type { Pool } from './pool.ts'
-import type { Failure } from './relay.ts'
-import type { BodySink } from './served.ts'
-import type { Timeouts } from './timeouts.ts'
-import { endSoon } from './tunnel.ts'
+import { endSoon, lingering } from './tunnel.ts'
 import { judgeUpload, Upload } from './upload.ts'
 import { refusalOf } from './verdict.ts'
-
-/** The exchange a delivery is made for. */
-export interface Errand extends Passage, Return {
-  readonly clock: Clock
-  readonly timeouts: Timeouts
-  /** Whether the connection may go on after this response, if nothing in the exchange forbids it. */
-  readonly mayPersist: boolean
-  readonly traffic: { in: number; out: number }
-  /** Of the final response, once its head is on its way. */
-  status: number
-  /** Over: null when the client has got its response. `persist`: the connection may serve on. */
-  ended(failure: Failure | null, persist: boolean): void
-}
 
 const joining = 0
 const sending = 1
@@ -40,7 +26,7 @@ const leaving = 5
 const over = 6
 
 /** One try of a request at one instance: the request out, the response back, both as they come. */
-export class Delivery implements LinkUser, BodySink {
+export class Delivery implements LinkUser {
   readonly upstream: Upstream
   readonly #errand: Errand
   readonly #pool: Pool
@@ -58,6 +44,9 @@ export class Delivery implements LinkUser, BodySink {
   #discards = false
   /** Of a tunnel: how many of its two sides are closed. */
   #closed = 0
+  /** Of a response without an end, and whether it is due. */
+  #parting: Parting | null = null
+  #parts = false
 
   constructor(errand: Errand, upstream: Upstream, pool: Pool, route: TimeoutSettings) {
     this.#errand = errand
@@ -72,7 +61,7 @@ export class Delivery implements LinkUser, BodySink {
     if (!this.#pool.join(this, now)) this.#fail('busy', 'The app has as many connections as it may have.')
   }
 
-  /** Ends it without a word: the client is gone, or somebody else tells. */
+  /** Ends it without a word. */
   stop(): void {
     if (this.#phase === over) return
     this.#phase = over
@@ -85,6 +74,13 @@ export class Delivery implements LinkUser, BodySink {
 
   cut(): void {
     this.#fail('cut', 'The exchange was ended.', this.#link?.silent ?? true)
+  }
+
+  /** Its instance is to go: a response that has no end of its own takes leave at some moment `within` this time. */
+  retire(within: number): void {
+    // At random: the clients that come back shall not all do so at once.
+    if (within === 0) this.#part()
+    else setTimeout(() => this.#part(), Math.random() * within).unref()
   }
 
   late(now: number): void {
@@ -136,23 +132,6 @@ export class Delivery implements LinkUser, BodySink {
     this.#fail(refusalOf(refusal).code, refusal.detail)
   }
 
-  /** The rest of what the client sends, once it is a tunnel's. */
-  bodyData(bytes: Buffer, start: number, end: number): void {
-    this.traffic.in += end - start
-    this.#link?.out.data(bytes, start, end)
-  }
-
-  bodyFlush(): boolean {
-    this.#watchTunnel()
-    return this.#link?.out.flush() ?? true
-  }
-
-  bodyWhole(): void {
-    this.#link?.socket.end()
-  }
-
-  bodyBroken(): void {}
-
   /** The app takes bytes again. */
   drained(): void {
     this.#errand.connection.resume()
@@ -183,12 +162,14 @@ export class Delivery implements LinkUser, BodySink {
     const says = this.#persist ? (request.minor === 0 ? 'keep-alive' : '') : 'close'
     this.#errand.status = head.status
     connection.out.response(head, responseOut(head, this.#errand, back, says))
+    if (framing.kind !== 'length') this.#parting = partingOf(head, request)
   }
 
   data(bytes: Buffer, start: number, end: number): void {
     if (this.#discards) return
-    this.traffic.out += end - start
-    this.#errand.connection.out.data(bytes, start, end)
+    const until = this.#parting === null ? end : this.#parting.toClient(bytes, start, end)
+    this.traffic.out += until - start
+    this.#errand.connection.out.data(bytes, start, until)
   }
 
   whole(trailers: Head | null): void {
@@ -200,13 +181,13 @@ export class Delivery implements LinkUser, BodySink {
   flush(): boolean {
     const { connection, clock, timeouts } = this.#errand
     const more = connection.out.flush()
-    if (this.#phase === tunnelling) this.#watchTunnel()
+    if (this.#phase === tunnelling) this.#passed()
     else if (!more) connection.deadline = clock.now() + timeouts.stall
     if (this.#whole && !connection.bodyRead) {
       this.#upload?.stop()
       connection.stopBody()
       this.#link?.abandon()
-    }
+    } else if (this.#parts) this.#part()
     return more
   }
 
@@ -217,9 +198,11 @@ export class Delivery implements LinkUser, BodySink {
     this.#phase = tunnelling
     this.#errand.status = 101
     this.#watchTunnel()
+    if (protocol === 'websocket') this.#parting = new WebSocketParting()
     connection.out.response(head, switchOut(head, this.#errand, protocol))
     // What the client sent early was held for this moment.
-    connection.readAll(this)
+    if (this.#link === null) return false
+    connection.readAll(new Inbound(this.#link, this.traffic, this.#parting, () => this.#passed()))
     return true
   }
 
@@ -254,6 +237,19 @@ export class Delivery implements LinkUser, BodySink {
     endSoon(other)
   }
 
+  #part(): void {
+    this.#parts = true
+    const { connection, clock, mayPersist } = this.#errand
+    if (this.#parting === null || this.#link === null || this.#phase > tunnelling || this.#whole) return
+    const step = this.#parting.part(connection.socket, this.#link.socket, !mayPersist)
+    if (step === 'leaving') connection.deadline = clock.now() + lingering
+    if (step !== 'over') return
+    connection.out.last(null)
+    connection.out.flush()
+    this.#link.destroy()
+    this.released()
+  }
+
   #sent(): void {
     const { connection, clock } = this.#errand
     if (this.#phase <= awaiting) {
@@ -262,6 +258,12 @@ export class Delivery implements LinkUser, BodySink {
       connection.deadline = response === 0 ? Number.POSITIVE_INFINITY : clock.now() + response
     }
     this.#link?.sent()
+  }
+
+  /** Bytes went through the tunnel. */
+  #passed(): void {
+    if (this.#parts) this.#part()
+    else this.#watchTunnel()
   }
 
   #watchTunnel(): void {

@@ -7,8 +7,9 @@ import type { Match, Route, Upstream } from '../model/route.ts'
 import { answerOf, mayServeOn, replyBytes } from './answer.ts'
 import { type Identity, identify, nobody } from './auth/identify.ts'
 import type { Connection } from './connection.ts'
-import { Delivery, type Errand } from './delivery.ts'
+import { Delivery } from './delivery.ts'
 import type { Door } from './door.ts'
+import type { Errand } from './errand.ts'
 import type { Flight } from './inflight.ts'
 import { asksForListing, listing } from './listing.ts'
 import { serveOwn, type Visitor } from './own.ts'
@@ -90,15 +91,8 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
     return (this.#gone ??= new AbortController()).signal
   }
 
+  /** What it throws is for `failed`. */
   begin(): void {
-    try {
-      this.#pass()
-    } catch (error) {
-      this.failed(error)
-    }
-  }
-
-  #pass(): void {
     const { connection, head } = this
     const door = this.#door
     // 1 the head, strictly; nothing is repaired
@@ -264,6 +258,10 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
   cut(): void {
     if (this.#delivery) this.#delivery.cut()
     else this.#gone?.abort('cut' satisfies ErrorCode)
+  }
+
+  retire(): void {
+    this.#delivery?.retire(this.#route?.streams ?? 0)
   }
 
   left(): void {

@@ -73,7 +73,11 @@ export class Gateway implements AsyncDisposable {
       begin: (connection, head) => {
         const exchange = new Exchange(door, connection, head)
         connection.served = exchange
-        exchange.begin()
+        try {
+          exchange.begin()
+        } catch (error) {
+          exchange.failed(error)
+        }
       },
       malformed: (connection, refused) => turnAway(connection, door, refusalOf(refused)),
       late: (connection) => turnAway(connection, door, refusal('request-timeout', 'The request head came too slowly.')),

@@ -22,6 +22,8 @@ export interface Flight {
   readonly status: number
   /** Where it stands among the others: the list's own, -1 outside of it. */
   slot: number
+  /** Its run gets nothing new any more: what would never end by itself has to take leave. */
+  retire(): void
   /** It has to end, now. */
   cut(): void
 }
@@ -94,6 +96,7 @@ export class Inflight {
   drain(runs: readonly number[], over: readonly number[]): void {
     for (const run of over) this.#leaving.delete(run)
     for (const run of runs) this.#leaving.set(run, 'report')
+    if (runs.length > 0) for (const one of this.#flights) if (one.run !== null && runs.includes(one.run)) one.retire()
     for (const run of runs) if (this.count(run) === 0) this.#empty(run)
   }
 

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import { pump } from './pump.ts'
 
 /** How long the second side may take to close after the first is closed in both directions. */
-const lingering = 2_000
+export const lingering = 2_000
 
 /**
  * Joins two connections byte for byte until both are closed. A half-close is passed on and the other direction goes

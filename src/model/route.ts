@@ -20,6 +20,8 @@ export interface Route {
   readonly auth: 'token' | 'none'
   readonly hold: HoldSettings
   readonly timeouts: TimeoutSettings
+  /** See `StopSettings.streams`. */
+  readonly streams: number
   readonly target: Target
 }
 

@@ -73,6 +73,11 @@ export interface HealthSettings {
 export interface StopSettings {
   /** How long requests in flight may take to finish before the instance is told to stop. */
   readonly drain: number
+  /**
+   * WebSockets and event streams have no end of their own: each is closed in order (1012, or behind an event) at a random
+   * moment within this time from the beginning of the drain, and in four fifths of `drain` at the latest.
+   */
+  readonly streams: number
   /** From SIGTERM to SIGKILL. */
   readonly grace: number
 }

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { startGateway } from '../support/gateway.ts'
-import { ask } from '../support/http.ts'
 import { isAlive } from '../support/processes.ts'
 import { eventually, within } from '../support/wait.ts'
 import { converse } from '../support/websocket.ts'
@@ -31,23 +30,23 @@ test('an upgrade that the app does not want is answered with what the app says',
   assert.equal(await converse(gateway, '/nothing/'), 404)
 })
 
-test('an open WebSocket goes on over a replacement until the drain is over, new ones meet the new version', async () => {
+test('an open WebSocket is told to come back when its app is replaced, and meets the new version then', async () => {
   await using gateway = await startGateway({
     apps: { 'chat.cjs': v('one') },
-    config: { defaults: { stop: { drain: '1500ms', grace: '1s' } } },
+    config: { defaults: { stop: { streams: '300ms' } } },
   })
   const { pid } = await gateway.events.ready('chat')
   const first = await converse(gateway, '/chat/')
   assert.ok(typeof first === 'object')
   using old = first
+  assert.equal(await old.say('hello'), 'one hello')
   await gateway.folder.put('chat.cjs', v('two'))
-  await eventually(async () => (await ask(gateway, '/chat/')).body === 'websocket two\n', { what: 'the new version' })
-  assert.equal(await old.say('still there'), 'one still there')
+  assert.equal(await within(old.goodbye, 5_000, 'the Close'), 1012)
   const second = await converse(gateway, '/chat/')
   assert.ok(typeof second === 'object')
   using fresh = second
   assert.equal(await fresh.say('hi'), 'two hi')
-  await within(old.closed, 5_000, 'the old one to be closed after the drain')
+  await within(old.closed, 5_000, 'the old one to be closed')
   await eventually(() => !isAlive(pid), { what: 'the old version to be over' })
   assert.equal(await fresh.say('hi again'), 'two hi again')
 })

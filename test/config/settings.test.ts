@@ -38,7 +38,7 @@ describe('settingsFor', () => {
         stall: 30_000,
         boot: 30_000,
       },
-      stop: { drain: 10_000, grace: 10_000 },
+      stop: { drain: 10_000, streams: 1_000, grace: 10_000 },
       restart: { min: 100, max: 30_000, forgive: 1_000 },
       target: null,
     })
@@ -56,7 +56,7 @@ describe('settingsFor', () => {
       '/root/apps/hello',
     )
     assert.deepEqual(settings.env, { A: '1', B: '2', C: '3', D: 'true' })
-    assert.deepEqual(settings.stop, { drain: 2_000, grace: 3_000 })
+    assert.deepEqual(settings.stop, { drain: 2_000, streams: 1_000, grace: 3_000 })
     assert.deepEqual([settings.args, settings.instances, settings.route.auth], [['three'], 3, 'none'])
   })
 

@@ -59,7 +59,7 @@ async function stage(answer: http.RequestListener): Promise<Stage> {
     entries,
     upstream,
     ready,
-    route: (target, draining) => table([{ app: 'hello', ...route, target }], draining),
+    route: (target, draining) => table([{ app: 'hello', ...route, streams: 0, target }], draining),
     async [Symbol.asyncDispose]() {
       diagnostics.unsubscribe('worker_threads', seen)
       await gateway[Symbol.asyncDispose]()

@@ -389,7 +389,7 @@ test('launches of one version are the same release', () => {
 
 test('a hung instance has until its replacement is ready, not until the end of the drain', () => {
   const world = new World({ v1: { ...well, boots: 500 } })
-  world.offer('hello', 'v1', { stop: { drain: 60_000, grace: 1_000 } })
+  world.offer('hello', 'v1', { stop: { drain: 60_000, streams: 0, grace: 1_000 } })
   world.pass(5_000)
   hang(world, 1)
   while (world.states('hello').length === 1) world.pass(10)

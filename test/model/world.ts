@@ -48,7 +48,7 @@ export function settings(name: string, change: Partial<AppSettings> = {}): AppSe
       stall: 30_000,
       boot: 5_000,
     },
-    stop: { drain: 1_000, grace: 1_000 },
+    stop: { drain: 1_000, streams: 0, grace: 1_000 },
     restart: { min: 100, max: 30_000, forgive: 1_000 },
     target: null,
     ...change,

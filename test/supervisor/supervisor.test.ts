@@ -59,7 +59,7 @@ test('the one timer brings the ticks that deadlines need', async () => {
     if (effect.type === 'kill') send({ type: 'exited', run: effect.run, exit })
     else if (effect.type !== 'terminate') obedient(effect, send)
   })
-  const impatient = settings('hello', { stop: { drain: 30, grace: 30 } })
+  const impatient = settings('hello', { stop: { drain: 30, streams: 0, grace: 30 } })
   supervisor.send({ type: 'offered', app: 'hello', settings: impatient, launch: launch('v1') })
   const started = systemClock.now()
   await supervisor[Symbol.asyncDispose]()

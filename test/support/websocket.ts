@@ -9,6 +9,8 @@ export interface Conversation extends Disposable {
   readonly headers: IncomingHttpHeaders
   /** Sends a text and gives the next one that comes. */
   say(text: string): Promise<string>
+  /** The code of the Close frame that the other side sends when it has nothing more to say; it is answered. */
+  readonly goodbye: Promise<number>
   /** Resolves when the other side is gone. */
   readonly closed: Promise<void>
 }
@@ -43,8 +45,13 @@ export async function converse(door: Door, path: string, options: AskOptions = {
 function conversation(headers: IncomingHttpHeaders, socket: Duplex): Conversation {
   let received = Buffer.alloc(0)
   let wake = (): void => {}
+  const { promise: goodbye, resolve: parted } = Promise.withResolvers<number>()
   socket.on('data', (data: Buffer) => {
     received = Buffer.concat([received, data])
+    if (received[0] === 0x88 && received.length >= 4) {
+      socket.end(Buffer.from([0x88, 0x80, 0, 0, 0, 0]))
+      parted(received.readUInt16BE(2))
+    }
     wake()
   })
   socket.on('error', () => {})
@@ -63,6 +70,7 @@ function conversation(headers: IncomingHttpHeaders, socket: Duplex): Conversatio
   return {
     headers,
     closed,
+    goodbye,
     async say(text) {
       const mask = randomBytes(4)
       const masked = Buffer.from(text).map((byte, i) => byte ^ (mask[i % 4] ?? 0))

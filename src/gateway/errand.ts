@@ -1,0 +1,18 @@
+import type { Clock } from '../lib/clock.ts'
+import type { Return } from './incoming.ts'
+import type { Passage } from './outgoing.ts'
+import type { Failure } from './relay.ts'
+import type { Timeouts } from './timeouts.ts'
+
+/** The exchange a delivery is made for. */
+export interface Errand extends Passage, Return {
+  readonly clock: Clock
+  readonly timeouts: Timeouts
+  /** Whether the connection may go on after this response, if nothing in the exchange forbids it. */
+  readonly mayPersist: boolean
+  readonly traffic: { in: number; out: number }
+  /** Of the final response, once its head is on its way. */
+  status: number
+  /** Over: null when the client has got its response. `persist`: the connection may serve on. */
+  ended(failure: Failure | null, persist: boolean): void
+}
