@@ -16,8 +16,10 @@ export class EventMarks {
       this.#lineIsEmpty = false
       this.#afterCr = false
     }
-    while (at < end && !(stop && this.atBoundary && !this.#isRestOfLineEnd(bytes[at])))
+    while (at < end) {
+      if (stop && this.atBoundary && !this.#isRestOfLineEnd(bytes[at])) return at
       this.#read(bytes[at++] as number)
+    }
     return at
   }
 

@@ -21,7 +21,8 @@ export class FrameMarks {
 
   /** Reads from `at`; with `stop` no further than to the end of the frame that is under way. Returns how far it got. */
   follow(bytes: Uint8Array, at: number, end: number, stop: boolean): number {
-    while (at < end && !(stop && this.atBoundary)) {
+    while (at < end) {
+      if (stop && this.atBoundary) return at
       if (this.#left > 0) {
         const size = Math.min(this.#left, end - at)
         this.#left -= size
