@@ -1,6 +1,5 @@
 import type { GatewayReport, Traffic } from '../model/protocol.ts'
 import type { RouteChange } from '../model/route.ts'
-import type { Entry } from '../observe/journal.ts'
 import type { Auth } from './auth/tokens.ts'
 import type { InFlight } from './inflight.ts'
 
@@ -27,7 +26,8 @@ export type FromThread =
   | { readonly type: 'listening'; readonly url: string; readonly port: number }
   | { readonly type: 'failed'; readonly message: string }
   | { readonly type: 'report'; readonly report: GatewayReport }
-  | { readonly type: 'entries'; readonly entries: readonly Entry[] }
+  /** Entries of the journal, an array of them. */
+  | { readonly type: 'entries'; readonly json: string }
   | {
       readonly type: 'inflight'
       readonly inflight: readonly InFlight[]

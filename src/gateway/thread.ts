@@ -17,7 +17,8 @@ async function serve({ host, port, auth, routes, sessionKey }: ThreadStart): Pro
   const flush = (): void => {
     if (timer) clearTimeout(timer)
     timer = null
-    if (batch.length > 0) post({ type: 'entries', entries: batch })
+    // As text: measured, half of what it costs to clone so many small objects.
+    if (batch.length > 0) post({ type: 'entries', json: JSON.stringify(batch) })
     batch = []
   }
   const journal = new Journal()

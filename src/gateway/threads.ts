@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads'
 import { StartError } from '../lib/start-error.ts'
 import type { GatewayReport, Traffic } from '../model/protocol.ts'
 import type { Route, RouteChange } from '../model/route.ts'
+import type { Entry } from '../observe/journal.ts'
 import type { Auth } from './auth/tokens.ts'
 import type { FrontDoor } from './front-door.ts'
 import type { GatewayOptions } from './gateway.ts'
@@ -138,7 +139,7 @@ export class GatewayThreads implements FrontDoor {
       case 'report':
         return this.#report(thread, message.report)
       case 'entries':
-        for (const entry of message.entries) this.#options.journal.write(entry)
+        for (const entry of JSON.parse(message.json) as Entry[]) this.#options.journal.write(entry)
         return
       case 'revoke':
         for (const other of this.#threads) if (other !== thread) other.tell(message)

@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import type { Announcement } from '../model/protocol.ts'
 import type { Format, Listening } from './format.ts'
+import { escapeControls, requestLine, rounded } from './request-line.ts'
 import { tell } from './words.ts'
 
 /** One JSON object a line, each with an `event`: `listening`, `app`, `output`, `request`, `notice`, `lost`. */
@@ -12,8 +13,8 @@ export function jsonFormat(): Format {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (level) => ({ level }) },
     },
-    // pino ends each line itself. Control characters above ASCII pass JSON unescaped, but some terminals obey them.
-    { write: (line: string) => void lines.push(line.trimEnd().replace(c1, escapeUnicode)) },
+    // pino ends each line itself.
+    { write: (line: string) => void lines.push(escapeControls(line.trimEnd())) },
   )
   const made = (): readonly string[] => {
     const result = lines
@@ -27,13 +28,8 @@ export function jsonFormat(): Format {
     },
     entry(entry) {
       switch (entry.type) {
-        case 'exchange': {
-          const { type: _, ...rest } = entry
-          const fields = { ...rest, took: rounded(entry.took), held: rounded(entry.held) }
-          if (entry.status >= 500) log.error({ event: 'request', ...fields })
-          else log.info({ event: 'request', ...fields })
-          break
-        }
+        case 'exchange':
+          return [requestLine(entry, Date.now())]
         case 'announcement': {
           const { mood } = tell(entry.announcement)
           const fields = appFields(entry.announcement)
@@ -71,16 +67,4 @@ function appFields(announcement: Announcement): object {
   const { address, ...others } = announcement
   const took = rounded(others.took)
   return { ...base, ...others, took, kind: undefined, app: undefined, host: address.host, port: address.port }
-}
-
-/** Milliseconds to the microsecond: what a clock adds beyond is noise that doubles the length of a line. */
-function rounded(ms: number): number {
-  return Math.round(ms * 1_000) / 1_000
-}
-
-// oxlint-disable-next-line no-control-regex
-const c1 = /[\u007f-\u009f\u2028\u2029]/g
-
-function escapeUnicode(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }

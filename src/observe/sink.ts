@@ -16,7 +16,7 @@ export class Sink implements AsyncDisposable {
   readonly #options: Required<SinkOptions>
   readonly #onError: (error: Error) => void
   #batch = ''
-  #scheduled: NodeJS.Immediate | null = null
+  #scheduled: NodeJS.Timeout | null = null
   #lost = 0
   #dead = false
 
@@ -53,7 +53,7 @@ export class Sink implements AsyncDisposable {
     this.#batch += `${line}\n`
     // One write for many lines; but a long batch is handed over at once, lest a burst is dropped that a fast reader takes.
     if (this.#batch.length >= batchSize) this.#flush()
-    else this.#scheduled ??= setImmediate(() => this.#flush())
+    else this.#scheduled ??= setTimeout(() => this.#flush(), batchTime)
   }
 
   /** Waits until all is read, or until `deadline` milliseconds have passed. */
@@ -85,7 +85,7 @@ export class Sink implements AsyncDisposable {
   }
 
   #flush(): void {
-    if (this.#scheduled) clearImmediate(this.#scheduled)
+    if (this.#scheduled) clearTimeout(this.#scheduled)
     this.#scheduled = null
     if (this.#batch === '') return
     const batch = this.#batch
@@ -95,6 +95,9 @@ export class Sink implements AsyncDisposable {
 }
 
 const batchSize = 64 * 1024
+
+/** How long a line may wait for others (milliseconds): too short for an eye, long enough to spare most writes under load. */
+const batchTime = 5
 
 /**
  * Node writes to a terminal synchronously, so that Ctrl-S in it would stop the whole gateway (measured: a process with

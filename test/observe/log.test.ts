@@ -80,6 +80,22 @@ test('every JSON line is one object with an event, and the first is `listening` 
   assert.doesNotMatch(text, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/)
 })
 
+test('the line of a request has every field of its entry, and reads the same whatever a client put into it', async () => {
+  const odd = '"\\ \u0000\u001b\u009b\u2028é\ud800'
+  const strange = { ...exchange, target: odd, host: odd, subject: odd, client: odd, method: odd }
+  const failed = { ...exchange, status: 502, app: null, run: null, error: { code: 'x', source: 'app', detail: odd } }
+  const text = await logged({ format: 'json' }, [], [exchange, strange, failed as Entry])
+  const lines = text.trimEnd().split('\n').slice(1)
+  for (const [at, { type: _, ...entry }] of [exchange, strange, failed].entries()) {
+    const { time, ...line } = JSON.parse(lines[at] ?? '') as Record<string, unknown>
+    assert.equal(new Date(String(time)).toISOString(), time)
+    const level = entry.status >= 500 ? 'error' : 'info'
+    assert.deepEqual(line, { level, event: 'request', ...entry, took: 1.235, held: 0 })
+  }
+  // oxlint-disable-next-line no-control-regex
+  assert.doesNotMatch(text, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028]/)
+})
+
 test('the token is in the banner and never in a log', async () => {
   assert.doesNotMatch(await logged({ format: 'json' }, [], entries), /very-secret/)
   assert.match(await logged({ format: 'pretty' }, [], entries), /Token +very-secret-token/)
