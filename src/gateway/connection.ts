@@ -5,31 +5,18 @@ import { CLOSE, type Framing } from '../http/framing.ts'
 import type { Head } from '../http/head.ts'
 import { parseHead } from '../http/parse-head.ts'
 import { plainAddress } from './address.ts'
+import { feel } from './ahead.ts'
+import * as is from './client-state.ts'
 import { giveHead, takeRequestHead } from './heads.ts'
 import { Inbox } from './inbox.ts'
 import { Outlet } from './outlet.ts'
 import type { BodySink, Front, Served } from './served.ts'
 import type { Waiting } from './sweep.ts'
 
-/** After our last response: how long, and how much, is still read so that the client sees it instead of a reset. */
-const lingerTime = 2_000
-const maxLeftover = 1024 * 1024
-/** Bytes that may come ahead of their turn: pipelined requests, a body nobody reads yet, early bytes of a tunnel. */
-const maxAhead = 64 * 1024
-
-const reading = 0
-const busy = 1
-const inBody = 2
-const draining = 3
-const lingering = 4
-const tunnelling = 5
-const detached = 6
-const gone = 7
-
 /**
  * One client's socket: reads one request after the other, strictly in order, and serves one at a time. Bytes that come
  * early wait, within a bound; beyond it they are left to the kernel. A client that closes its side while it is served
- * has left (as with nginx, Go and Node): only the FIN tells of a closed browser tab.
+ * has left (as with nginx, Go and Node): only the FIN tells.
  */
 export class Connection implements Waiting {
   readonly socket: Socket
@@ -53,7 +40,7 @@ export class Connection implements Waiting {
   readonly #reader = new BodyReader()
   #head: Head | null = null
   #sink: BodySink | null = null
-  #state = reading
+  #state = is.reading
   #advancing = false
   #leftover = 0
 
@@ -73,10 +60,9 @@ export class Connection implements Waiting {
 
   /** Nothing of a request is there. */
   get isIdle(): boolean {
-    return this.#state === reading && this.#inbox.size === 0
+    return this.#state === is.reading && this.#inbox.size === 0
   }
 
-  /** Bytes that wait to be read. */
   get ahead(): number {
     return this.#inbox.size
   }
@@ -92,7 +78,7 @@ export class Connection implements Waiting {
   readBody(sink: BodySink): void {
     if (this.bodyRead) return sink.bodyWhole()
     this.#sink = sink
-    this.#state = inBody
+    this.#state = is.inBody
     this.resume()
     this.#advance()
   }
@@ -101,7 +87,7 @@ export class Connection implements Waiting {
   readAll(sink: BodySink): void {
     this.#dropHead()
     this.#sink = sink
-    this.#state = tunnelling
+    this.#state = is.tunnelling
     this.#reader.begin(CLOSE, 'request')
     this.resume()
     this.#advance()
@@ -111,25 +97,30 @@ export class Connection implements Waiting {
     if (!this.isPaused) return
     this.isPaused = false
     this.socket.resume()
+    this.#advance()
+  }
+
+  feel(): void {
+    feel(this.socket, this.#inbox)
   }
 
   /** The body is of no use any more; what is left of it is dropped when the response is out. */
   stopBody(): void {
     this.#sink = null
-    if (this.#state === inBody) this.#state = busy
+    if (this.#state === is.inBody) this.#state = is.busy
   }
 
   /** The response is out. The next request, if this one is read to its end or nearly so. */
   next(): void {
     if (this.#isOver()) return
     if (this.bodyRead) {
-      this.#state = reading
+      this.#state = is.reading
       const { head, keepAlive } = this.#front.timeouts
       this.deadline = this.#front.clock.now() + (this.#inbox.size > 0 ? head : keepAlive)
     } else {
-      this.#state = draining
-      this.#leftover = maxLeftover
-      this.deadline = this.#front.clock.now() + lingerTime
+      this.#state = is.draining
+      this.#leftover = is.maxLeftover
+      this.deadline = this.#front.clock.now() + is.lingerTime
     }
     this.resume()
     this.#advance()
@@ -138,9 +129,9 @@ export class Connection implements Waiting {
   /** The last response is out: FIN, and what the client still sends is read for a moment, lest a reset overtake it. */
   close(): void {
     if (this.#isOver()) return
-    this.#state = lingering
-    this.#leftover = maxLeftover
-    this.deadline = this.#front.clock.now() + lingerTime
+    this.#state = is.lingering
+    this.#leftover = is.maxLeftover
+    this.deadline = this.#front.clock.now() + is.lingerTime
     this.#inbox.clear()
     this.socket.end()
     this.resume()
@@ -151,6 +142,7 @@ export class Connection implements Waiting {
     this.served = null
     // Valid as far as it goes; with it the client sees the status that the log has.
     this.out.flush()
+    this.#forget()
     if (reset) this.socket.resetAndDestroy()
     else this.socket.destroy()
   }
@@ -158,8 +150,9 @@ export class Connection implements Waiting {
   /** Gives the socket away, what came early in front. `served` goes on hearing nothing. */
   detach(): Socket {
     const { socket } = this
-    this.#state = detached
+    this.#state = is.detached
     this.deadline = Number.POSITIVE_INFINITY
+    this.isPaused = false
     const rest = this.#inbox.take()
     socket.removeAllListeners('data').removeAllListeners('drain').removeAllListeners('end')
     socket.pause()
@@ -170,14 +163,16 @@ export class Connection implements Waiting {
   late(now: number): void {
     if (this.served !== null) return this.served.late(now)
     this.deadline = Number.POSITIVE_INFINITY
-    if (this.#state === reading && this.#inbox.size > 0) this.#front.late(this)
+    if (this.#state === is.reading && this.#inbox.size > 0) this.#front.late(this)
     else this.socket.destroy()
   }
 
   #take(chunk: Buffer): void {
-    if (this.#state === lingering) return this.#drop(chunk.length)
-    this.#inbox.add(chunk, chunk.length, this.#state === reading ? this.#head : null)
-    this.#advance()
+    if (this.#state === is.lingering) return this.#drop(chunk.length)
+    if (this.#state >= is.detached) return
+    this.#inbox.add(chunk, chunk.length, this.#state === is.reading ? this.#head : null)
+    if (!this.isPaused) this.#advance()
+    else if (this.#inbox.isFull) this.socket.pause()
   }
 
   /** Does what can be done with the bytes at hand. What it calls may end in `next`, so it goes on in a loop. */
@@ -187,11 +182,11 @@ export class Connection implements Waiting {
     const inbox = this.#inbox
     while (inbox.size > 0) {
       const before = this.#state
-      if (before === busy && inbox.size > maxAhead) this.#pause()
-      if (before === busy || !(before === reading ? this.#readHead() : this.#readBody())) break
+      if (before === is.busy && inbox.isFull) this.#pause()
+      if (before === is.busy || !(before === is.reading ? this.#readHead() : this.#readBody())) break
     }
     this.#advancing = false
-    if (this.#state === reading && inbox.size === 0) inbox.clear()
+    if (this.#state === is.reading && inbox.size === 0) inbox.clear()
   }
 
   /** False when more bytes are needed. */
@@ -204,11 +199,10 @@ export class Connection implements Waiting {
     }
     const head = this.#head
     const step = parseHead(head, inbox.bytes, inbox.end)
-    if (step === 'more') return false
-    if (step !== 'done') this.#front.malformed(this, step)
+    if (typeof step !== 'string') this.#front.malformed(this, step)
     if (step !== 'done') return false
     inbox.at = head.end
-    this.#state = busy
+    this.#state = is.busy
     this.deadline = Number.POSITIVE_INFINITY
     this.#front.begin(this, head)
     return true
@@ -217,7 +211,7 @@ export class Connection implements Waiting {
   #readBody(): boolean {
     const inbox = this.#inbox
     const reader = this.#reader
-    while (this.#state === inBody || this.#state === draining || this.#state === tunnelling) {
+    while (this.#state === is.inBody || this.#state === is.draining || this.#state === is.tunnelling) {
       const sink = this.#sink
       const step = reader.read(inbox.bytes, inbox.at, inbox.end)
       inbox.at = reader.at
@@ -234,27 +228,27 @@ export class Connection implements Waiting {
         return true
       } else {
         this.#sink = null
-        if (this.#state === inBody) this.#state = busy
+        if (this.#state === is.inBody) this.#state = is.busy
         if (sink !== null) sink.bodyBroken(step)
         else this.close()
         return false
       }
     }
-    return this.#state === reading
+    return this.#state === is.reading
   }
 
   #bodyEnded(sink: BodySink | null): void {
     this.bodyRead = true
     this.#sink = null
-    if (this.#state === draining) this.deadline = this.#front.clock.now() + this.#front.timeouts.keepAlive
-    this.#state = this.#state === draining ? reading : busy
+    if (this.#state === is.draining) this.deadline = this.#front.clock.now() + this.#front.timeouts.keepAlive
+    this.#state = this.#state === is.draining ? is.reading : is.busy
     sink?.bodyWhole()
   }
 
   #drop(size: number): void {
     this.#leftover -= size
     if (this.#leftover >= 0) return
-    if (this.#state === draining) this.close()
+    if (this.#state === is.draining) this.close()
     else this.socket.destroy()
   }
 
@@ -263,7 +257,7 @@ export class Connection implements Waiting {
     this.#dropHead()
     this.served = null
     this.#sink = null
-    return this.#state >= lingering
+    return this.#state >= is.lingering
   }
 
   #pause(): void {
@@ -272,24 +266,31 @@ export class Connection implements Waiting {
   }
 
   #left(): void {
-    if (this.#state === tunnelling) return this.#sink?.bodyWhole()
+    if (this.#state === is.tunnelling) return this.#sink?.bodyWhole()
     const { served } = this
     this.served = null
     if (served !== null) served.left()
-    if (this.#state === detached) return
+    if (this.#state === is.detached) return
     // What it was sent last may still be on its way out.
-    if (this.#state === lingering) this.socket.destroySoon()
+    if (this.#state === is.lingering) this.socket.destroySoon()
     else this.socket.destroy()
   }
 
   #closed(): void {
     const { served } = this
     this.served = null
-    if (this.#state !== detached) this.#state = gone
+    if (this.#state !== is.detached) this.#forget()
     served?.left()
     this.#dropHead()
     this.#front.sweep.delete(this)
     this.#front.gone(this)
+  }
+
+  /** Nothing of what came is of use any more. */
+  #forget(): void {
+    this.#state = is.gone
+    this.#sink = null
+    this.#inbox.clear()
   }
 
   #dropHead(): void {

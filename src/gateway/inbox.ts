@@ -1,4 +1,8 @@
 import type { Head } from '../http/head.ts'
+import { borrow, giveBack } from './ahead.ts'
+
+/** Bytes that may come ahead of their turn: pipelined requests, a body nobody reads yet, early bytes of a tunnel. */
+const maxAhead = 64 * 1024
 
 /** Bytes that were received and not yet read: [at, end) of `bytes`. A head that is being read begins at `at`. */
 export class Inbox {
@@ -6,9 +10,21 @@ export class Inbox {
   at = 0
   end = 0
   #growing = false
+  /** Beyond `maxAhead`. */
+  #borrowed = 0
 
   get size(): number {
     return this.end - this.at
+  }
+
+  /** Whether it holds as much as it may; that is up to its owner. */
+  get isFull(): boolean {
+    return this.end - this.at > maxAhead + this.#borrowed
+  }
+
+  /** Lets it hold more, if there is room for more. */
+  extend(): void {
+    this.#borrowed = borrow(this.#borrowed)
   }
 
   /** `head`: the one that is being read here, which has to follow its bytes. `chunk` may be lent until `own`. */
@@ -45,6 +61,8 @@ export class Inbox {
     this.at = 0
     this.end = 0
     this.#growing = false
+    if (this.#borrowed > 0) giveBack(this.#borrowed)
+    this.#borrowed = 0
   }
 
   /** Doubling, so that a head that comes byte by byte is copied a few times only. */

@@ -15,6 +15,7 @@ export const defaultLimits: PoolLimits = { connections: 4_096, queue: 1_024 }
 /** The connections to one instance: idle ones are used again, the youngest first, so that the others may grow old. */
 export class Pool implements LinkOwner, Waiting, Disposable {
   deadline: number = Number.POSITIVE_INFINITY
+  readonly isPaused: boolean = false
   readonly clock: Clock
   /** How often anything was read from the instance: a number costs less than a look at the clock. */
   reads = 0
@@ -123,6 +124,8 @@ export class Pool implements LinkOwner, Waiting, Disposable {
     }
     this.#idle = kept
   }
+
+  feel(): void {}
 
   #open(user: LinkUser): void {
     const link = new Link(this.#host, this.#port, this)

@@ -3,7 +3,11 @@ import type { Clock } from '../lib/clock.ts'
 /** Whoever waits for something. `Infinity` for nothing. Milliseconds on the gateway's clock. */
 export interface Waiting {
   deadline: number
+  /** Whether it is to `feel` at every beat. */
+  readonly isPaused: boolean
   late(now: number): void
+  /** Looks for what nothing tells of. */
+  feel(): void
 }
 
 /** How late a deadline may be noticed, in ms: all are limits against the dead and the slow, none is a rhythm. */
@@ -39,6 +43,9 @@ export class Sweep implements Disposable {
 
   #look(): void {
     const now = this.#clock.now()
-    for (const waiting of this.#watched) if (now >= waiting.deadline) waiting.late(now)
+    for (const waiting of this.#watched) {
+      if (now >= waiting.deadline) waiting.late(now)
+      else if (waiting.isPaused) waiting.feel()
+    }
   }
 }

@@ -641,6 +641,32 @@ test('rule 89: when the client leaves, the app is told within a second and the j
   }
 })
 
+test('rule 89: a client that leaves while nobody takes what it sends is noticed', async () => {
+  for (const how of ['reset', 'close'] as const) {
+    for (const bytes of [ask('POST /x', 'Content-Length: 99000000') + 'x'.repeat(24_000_000), get.repeat(3_000)]) {
+      await using rig = await startRig()
+      let heads = 0
+      rig.child.onHead = ({ socket }) => {
+        heads += 1
+        socket.pause()
+      }
+      const peer = await rig.dial()
+      peer.send(bytes)
+      await rig.child.until(() => heads === 1, 'the head at the app')
+      let moved = -1
+      await rig.child.until(
+        () => moved === (moved = peer.socket.bytesWritten - peer.socket.writableLength),
+        'standstill',
+      )
+      if (how === 'reset') peer.socket.resetAndDestroy()
+      else peer.socket.destroy()
+      const entry = await rig.exchange(({ app }) => app === 'app1')
+      assert.deepEqual([entry.status, entry.error?.code], [499, 'client-left'])
+      await rig.child.until(() => rig.gateway.inflight().length === 0, 'the end of the exchange')
+    }
+  }
+})
+
 test('rule 90: a client that ends its direction while it waits has left', async () => {
   await using rig = await startRig({ script: () => undefined })
   const peer = await rig.dial()
