@@ -18,12 +18,14 @@ import { retainVersions } from './main/retain.ts'
 import { loadRequest, settingsOf } from './main/settings.ts'
 import { routeChange } from './model/derive.ts'
 import type { Fleet } from './model/fleet.ts'
+import { limitedRuns } from './model/recycle.ts'
 import { describeFleet, type StatusDocument } from './model/status.ts'
 import { describeWaiting } from './model/waiting.ts'
 import { Journal } from './observe/journal.ts'
 import { openLog } from './observe/log.ts'
 import { command } from './supervisor/command.ts'
 import { openIntake, type Intake } from './supervisor/intake.ts'
+import { Census } from './supervisor/census.ts'
 import { Processes } from './supervisor/processes.ts'
 import { endStrays } from './supervisor/strays.ts'
 import { Supervisor } from './supervisor/supervisor.ts'
@@ -97,6 +99,14 @@ export async function up(options: UpOptions): Promise<Running> {
   opened.defer(() => intake?.[Symbol.asyncDispose]())
   opened.use(supervisor)
 
+  opened.use(
+    new Census({
+      runs: () => limitedRuns(supervisor.fleet, clock.now()),
+      memoryOf: (run, limit) => processes.memory(run, limit),
+      exceeded: (run, reason) => supervisor.send({ type: 'exceeded', run, reason }),
+    }),
+  )
+
   const startedAt = clock.now()
   // Fixed at the start, so that a moment of the past is always told as the same date.
   const epoch = clock.wall() - startedAt
@@ -112,6 +122,7 @@ export async function up(options: UpOptions): Promise<Running> {
       wall: epoch + now,
       startedAt,
       waitingFor: supervisor.fleet.closing ? waitingFor() : [],
+      usage: (run) => processes.usage(run),
     })
   }
   const control: Control = {

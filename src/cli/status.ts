@@ -48,13 +48,20 @@ export function statusText(status: StatusDocument, paint: Paint): string {
   return `${head}\n\n${lines.join('\n')}\n`
 }
 
-const columns = ['NAME', 'STATE', 'RUN', 'PID', 'PORT', 'UPTIME', 'FALLS', 'VERSION', 'URL']
+const columns = ['NAME', 'STATE', 'RUN', 'PID', 'PORT', 'UPTIME', 'MEMORY', 'CPU', 'FALLS', 'VERSION', 'URL']
 
 /** One row an app, and below it one for each further instance. */
 function rowsOf(app: AppStatus): readonly (readonly string[])[] {
   const { name, state, falls, version, url, instances } = app
-  const cells = instances.map((it) => [String(it.run), text(it.pid), text(it.port), duration(it.uptime)])
-  const [first = ['-', '-', '-', '-'], ...others] = cells
+  const cells = instances.map((it) => [
+    String(it.run),
+    text(it.pid),
+    text(it.port),
+    duration(it.uptime),
+    megabytes(it.memory),
+    cpuTime(it.cpu),
+  ])
+  const [first = ['-', '-', '-', '-', '-', '-'], ...others] = cells
   // Nothing but its own reason is to be had at the address of an app that cannot run.
   const where = state === 'refused' && instances.length === 0 ? '-' : url
   return [
@@ -77,6 +84,14 @@ function remarksOf({ state, reason, rejected, instances }: AppStatus): readonly 
 /** A file name may have 255 characters, and would push everything else out of the window. */
 function short(name: string): string {
   return name.length <= 32 ? name : `${name.slice(0, 31)}…`
+}
+
+function megabytes(bytes: number | null): string {
+  return bytes === null ? '-' : `${Math.round(bytes / 2 ** 20)} MB`
+}
+
+function cpuTime(ms: number | null): string {
+  return ms === null ? '-' : duration(ms)
 }
 
 function text(value: number | null): string {

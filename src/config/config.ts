@@ -68,6 +68,9 @@ export interface UserConfig {
 /** A duration: a number is milliseconds, a text has a unit: `'150ms'`, `'2s'`, `'1m'`, `'1.5h'`. */
 export type Duration = number | string
 
+/** A size: a number is bytes, a text has a unit, each 1024 of the one before: `'512kb'`, `'256mb'`, `'1.5gb'`. */
+export type Size = number | string
+
 export interface UserToken {
   /** Who this is: told to apps in `X-Auth-Subject`. Unique; letters, digits and `. _ @ -`, at most 64. */
   name: string
@@ -142,6 +145,18 @@ export interface UserAppDefaults {
         max?: Duration | undefined
         /** Time spent well that takes one fall off the count. Default `'1s'`. */
         forgive?: Duration | undefined
+      }
+    | undefined
+  /** Beyond these an instance is replaced by a fresh one: started beside it, then drained and stopped. It costs no fall. */
+  limits?:
+    | {
+        /**
+         * Memory of the whole process tree, looked at every 2 s; over it twice in a row is over it. Pages that processes
+         * share count once where Linux tells. Default `0`, no limit.
+         */
+        memory?: Size | undefined
+        /** Time spent ready. Each instance ends up to a tenth earlier, so that not all go at once. Default `0`, no limit. */
+        age?: Duration | undefined
       }
     | undefined
   /** While an app is starting or being replaced, its requests wait instead of failing. */

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { DURATION_FORM, parseDuration } from '../lib/duration.ts'
+import { parseSize, SIZE_FORM } from '../lib/size.ts'
 import type { IssueDetails } from './finding.ts'
 import { suggest } from './suggest.ts'
 
@@ -72,6 +73,14 @@ export function duration(min = 0): z.ZodType<number> {
     const parsed = parseDuration(value)
     if (!parsed.ok) return refuse(`must be a duration but ${parsed.reason}`)
     return parsed.value < min ? refuse(`must be at least ${min}ms`) : accept(parsed.value)
+  })
+}
+
+/** Bytes. */
+export function size(): z.ZodType<number> {
+  return field(SIZE_FORM, (value) => {
+    const parsed = parseSize(value)
+    return parsed.ok ? accept(parsed.value) : refuse(`must be a size but ${parsed.reason}`)
   })
 }
 

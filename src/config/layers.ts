@@ -1,4 +1,11 @@
-import type { HealthSettings, HoldSettings, RestartSettings, StopSettings, TimeoutSettings } from '../model/settings.ts'
+import type {
+  HealthSettings,
+  HoldSettings,
+  LimitSettings,
+  RestartSettings,
+  StopSettings,
+  TimeoutSettings,
+} from '../model/settings.ts'
 
 /**
  * One app's settings as far as one source says them: `defaults`, an `app.json`, or an entry of `apps`. Values are
@@ -25,6 +32,7 @@ export interface DefaultsLayer {
   readonly health?: (Partly<Omit<HealthSettings, 'path'>> & { readonly path?: string | undefined }) | undefined
   readonly stop?: Partly<StopSettings> | undefined
   readonly restart?: Partly<RestartSettings> | undefined
+  readonly limits?: Partly<LimitSettings> | undefined
   readonly hold?: Partly<HoldSettings> | undefined
   readonly timeouts?: Partly<TimeoutSettings> | undefined
 }

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { z } from 'zod'
 import * as app from './app-fields.ts'
-import { accept, duration, field, filePath, flag, isText, keys, oneOf, refuse, texts, whole } from './fields.ts'
+import { accept, duration, field, filePath, flag, isText, keys, oneOf, refuse, size, texts, whole } from './fields.ts'
 import type { AppLayer, FileLayer } from './layers.ts'
 
 const health = {
@@ -15,6 +15,7 @@ const health = {
 }
 const stop = { drain: duration().optional(), streams: duration().optional(), grace: duration().optional() }
 const restart = { min: duration(10).optional(), max: duration(10).optional(), forgive: duration(1).optional() }
+const limits = { memory: size().optional(), age: duration().optional() }
 const hold = { for: duration().optional(), max: whole(0, 1_000_000).optional() }
 const timeouts = { connect: duration(1).optional(), response: duration().optional() }
 
@@ -31,6 +32,7 @@ const shared = {
   health: keys(health).optional(),
   stop: keys(stop).optional(),
   restart: keys(restart).optional(),
+  limits: keys(limits).optional(),
   hold: keys(hold).optional(),
   timeouts: keys(timeouts).optional(),
 }
@@ -48,6 +50,7 @@ const deeper = {
   ...inside('health', { interval: 1, misses: 1, stall: 1, boot: 1, status: 1 }),
   ...inside('stop', stop),
   ...inside('restart', { min: 1, forgive: 1 }),
+  ...inside('limits', limits),
   ...inside('hold', { for: 1 }),
   ...inside('timeouts', timeouts),
 }

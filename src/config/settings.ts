@@ -38,15 +38,18 @@ export function settingsFor(config: Config, name: string, manifest?: UserAppConf
     health: { ...builtIn.health, ...said(app.health) },
     stop: { ...builtIn.stop, ...said(app.stop) },
     restart: { ...builtIn.restart, ...said(app.restart) },
+    limits: { ...builtIn.limits, ...said(app.limits) },
     target,
   })
 }
 
 /** What holds when nobody says otherwise. The reasons stand with the fields in config.ts. */
-const builtIn: Pick<AppSettings, 'health' | 'stop' | 'restart'> & Pick<AppSettings['route'], 'hold' | 'timeouts'> = {
+const builtIn: Pick<AppSettings, 'health' | 'stop' | 'restart' | 'limits'> &
+  Pick<AppSettings['route'], 'hold' | 'timeouts'> = {
   health: { path: null, status: [[200, 399]], interval: 2_000, timeout: 2_000, misses: 3, stall: 30_000, boot: 30_000 },
   stop: { drain: 10_000, streams: 1_000, grace: 10_000 },
   restart: { min: 100, max: 30_000, forgive: 1_000 },
+  limits: { memory: 0, age: 0 },
   hold: { for: 30_000, max: 1_000 },
   timeouts: { connect: 5_000, response: 0 },
 }
@@ -65,6 +68,7 @@ function merged(under: AppLayer, over: AppLayer): AppLayer {
     health: { ...under.health, ...said(over.health) },
     stop: { ...under.stop, ...said(over.stop) },
     restart: { ...under.restart, ...said(over.restart) },
+    limits: { ...under.limits, ...said(over.limits) },
     hold: { ...under.hold, ...said(over.hold) },
     timeouts: { ...under.timeouts, ...said(over.timeouts) },
   }

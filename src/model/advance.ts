@@ -1,7 +1,9 @@
 import { aliveOf, hasStartSlot, isCandidate, readyOf, type App, type Fleet, type Standing } from './fleet.ts'
+import { awaitsPredecessor, insists, insistsOnPort } from './apart.ts'
 import { rejectCandidate, settleFall } from './falls.ts'
 import { beget, deadline, isAlive, step, type Instance, type InstanceEvent, type Release } from './instance.ts'
 import { note } from './note.ts'
+import { dueOf, markDue, mayGo } from './recycle.ts'
 import type { Announcement, Effect, Event, StopReason } from './protocol.ts'
 
 export interface Advanced {
@@ -60,6 +62,8 @@ class Draft {
       case 'drained':
       case 'suspect':
         return this.#noteInstance(event.run, event)
+      case 'exceeded':
+        return this.#noteExcess(event.run, event.reason)
       case 'settling':
       case 'offered':
       case 'refused':
@@ -92,6 +96,7 @@ class Draft {
     const demands = demandsOf(app, this.#fleet.closing)
     this.#retire(app, demands)
     this.#giveUpHung(name)
+    this.#recycle(name)
     app = this.#fleet.apps.get(name) ?? app
     if (app.standing.kind === 'gone' && app.instances.length === 0) {
       this.#remove(name)
@@ -206,6 +211,29 @@ class Draft {
     }
   }
 
+  #noteExcess(run: number, reason: string): readonly string[] {
+    for (const app of this.#fleet.apps.values()) {
+      const next = markDue(app, run, reason)
+      if (next === app) continue
+      this.#put(next)
+      this.#announce({ kind: 'recycling', app: app.name, run, reason })
+      const due = dueOf(next)
+      // No second one can listen beside it: it is replaced in turn, as by an operator's restart.
+      return due && insists(due) ? this.note({ type: 'command', app: app.name, verb: 'restart' }) : [app.name]
+    }
+    return []
+  }
+
+  /** What is due goes when there is one more ready than wanted; what went by itself meanwhile is due no more. */
+  #recycle(name: string): void {
+    const app = this.#fleet.apps.get(name)
+    if (!app?.due) return
+    const due = dueOf(app)
+    if (due && !mayGo(app)) return
+    this.#put({ ...app, due: null, recycled: app.recycled + 1 })
+    if (due) this.#step(due, { type: 'end', cause: { kind: 'asked', why: 'recycled' } })
+  }
+
   /** A hung instance had time to come to until its replacement is ready; what still waits for it is better off there. */
   #giveUpHung(name: string): void {
     const app = this.#fleet.apps.get(name)
@@ -253,7 +281,7 @@ interface Demand {
 function demandsOf(app: App, closing: boolean): readonly Demand[] {
   if (closing || !app.current || !runs(app.standing)) return []
   const { instances } = app.settings
-  const demands: Demand[] = [{ release: app.current, count: instances }]
+  const demands: Demand[] = [{ release: app.current, count: dueOf(app) ? instances + 1 : instances }]
   if (app.good && app.cover && isCandidate(app)) {
     const { current, good } = app
     const others = app.instances.filter((it) => it.state === 'ready' && it.release.generation !== good.generation)
@@ -266,18 +294,4 @@ function demandsOf(app: App, closing: boolean): readonly Demand[] {
 /** A resting app keeps what it has; it only starts nothing. */
 function runs(standing: Standing): boolean {
   return standing.kind === 'on' || standing.kind === 'resting'
-}
-
-/** A candidate lost its port to its own predecessor, which listens elsewhere than it was told to. */
-function insistsOnPort(app: App, fallen: Instance): boolean {
-  const { generation } = fallen.release
-  if (!isCandidate(app) || generation !== app.current?.generation || app.apart === generation) return false
-  return app.instances.some(
-    (it) => it.state === 'ready' && it.release.generation < generation && it.address.port !== it.port,
-  )
-}
-
-function awaitsPredecessor(app: App): boolean {
-  const { apart, current, instances } = app
-  return apart !== null && apart === current?.generation && instances.some((it) => it.release.generation < apart)
 }

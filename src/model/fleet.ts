@@ -34,6 +34,10 @@ export interface App {
   /** The newest offer that did not make it, and why: shown until another one does. */
   readonly rejected: { readonly version: string; readonly reason: string; readonly at: number } | null
   readonly falls: Falls
+  /** The run that makes way for a fresh one of its release because it went beyond a limit. */
+  readonly due: { readonly run: number; readonly reason: string } | null
+  /** How many have made way like that. */
+  readonly recycled: number
   readonly instances: readonly Instance[]
 }
 

@@ -70,6 +70,8 @@ function newborn(name: string, settings: AppSettings, source: string, standing: 
     apart: null,
     rejected: null,
     falls: noFalls,
+    due: null,
+    recycled: 0,
     instances: [],
   }
 }

@@ -52,6 +52,8 @@ export type Event =
       readonly exit: Exit
     }
   | { readonly type: 'probed'; readonly run: number; readonly result: ProbeResult }
+  /** It went beyond one of its app's limits. */
+  | { readonly type: 'exceeded'; readonly run: number; readonly reason: string }
   // from the gateway
   | GatewayReport
   // from the clock
@@ -173,6 +175,8 @@ export type Announcement =
       readonly reason: string
       readonly kept: string
     }
+  /** A fresh one of the same release is started beside it, and then it goes. */
+  | { readonly kind: 'recycling'; readonly app: string; readonly run: number; readonly reason: string }
   | { readonly kind: 'draining'; readonly app: string; readonly run: number; readonly why: StopReason }
   | { readonly kind: 'stopping'; readonly app: string; readonly run: number; readonly pid: number | null }
   | {
@@ -186,4 +190,4 @@ export type Announcement =
   | { readonly kind: 'gone'; readonly app: string }
 
 /** Why we ourselves end an instance. */
-export type StopReason = 'stopped' | 'replaced' | 'removed' | 'scaled down' | 'rejected' | 'shutting down'
+export type StopReason = 'stopped' | 'replaced' | 'removed' | 'scaled down' | 'recycled' | 'rejected' | 'shutting down'

@@ -23,6 +23,7 @@ export interface AppSettings {
   readonly health: HealthSettings
   readonly stop: StopSettings
   readonly restart: RestartSettings
+  readonly limits: LimitSettings
   /** A host we do not run: requests are relayed there and nothing is launched. */
   readonly target: string | null
 }
@@ -88,4 +89,12 @@ export interface RestartSettings {
   readonly max: number
   /** Time spent ready that takes one fall off the count. */
   readonly forgive: number
+}
+
+/** Beyond these an instance is replaced by a fresh one of the same release, without a fall. */
+export interface LimitSettings {
+  /** Bytes of the whole process tree. 0 = no limit. */
+  readonly memory: number
+  /** Time spent ready. 0 = no limit. */
+  readonly age: number
 }

@@ -47,6 +47,8 @@ export interface AppStatus {
   /** How many instances should serve. */
   readonly wanted: number
   readonly instances: readonly InstanceStatus[]
+  /** How many instances have made way for a fresh one because of a limit. */
+  readonly recycled: number
   readonly falls: {
     readonly total: number
     /** Those that still count towards the backoff. */
@@ -67,6 +69,10 @@ interface InstanceStatus {
   readonly port: number | null
   /** Milliseconds since it was spawned. */
   readonly uptime: number
+  /** Bytes that its process tree holds; null where the system does not tell. */
+  readonly memory: number | null
+  /** Milliseconds of processor time of its process tree so far. */
+  readonly cpu: number | null
   readonly note: string | null
 }
 
@@ -82,6 +88,8 @@ export interface StatusFacts {
   /** Milliseconds since the epoch at `now`. */
   readonly wall: number
   readonly waitingFor: readonly string[]
+  /** Of one run. */
+  usage(run: number): { readonly memory: number; readonly cpu: number } | null
 }
 
 export function describeFleet(fleet: Fleet, facts: StatusFacts): StatusDocument {
@@ -111,7 +119,8 @@ function describeApp(app: App, facts: StatusFacts): AppStatus {
     hostUrl: host === undefined ? null : withHost(facts.url, host),
     version: app.current?.launch.version ?? null,
     wanted: app.settings.instances,
-    instances: app.instances.filter((it) => it.state !== 'exited').map((it) => describeInstance(it, facts.now)),
+    instances: app.instances.filter((it) => it.state !== 'exited').map((it) => describeInstance(it, facts)),
+    recycled: app.recycled,
     falls: {
       total: app.falls.total,
       streak: app.falls.streak,
@@ -180,7 +189,8 @@ function complaintOf(app: App): string | null {
   return null
 }
 
-function describeInstance(instance: Instance, now: number): InstanceStatus {
+function describeInstance(instance: Instance, facts: StatusFacts): InstanceStatus {
+  const usage = facts.usage(instance.run)
   const address = 'address' in instance ? instance.address : null
   return {
     run: instance.run,
@@ -189,7 +199,9 @@ function describeInstance(instance: Instance, now: number): InstanceStatus {
     pid: instance.pid,
     host: address?.host ?? null,
     port: address?.port ?? instance.port,
-    uptime: Math.max(0, Math.round(now - instance.born)),
+    uptime: Math.max(0, Math.round(facts.now - instance.born)),
+    memory: usage?.memory ?? null,
+    cpu: usage?.cpu ?? null,
     note: noteOf(instance),
   }
 }

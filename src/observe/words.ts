@@ -31,6 +31,8 @@ export function tell(announcement: Announcement, url = ''): Told {
       const which = version === '-' ? 'the new file' : `version ${shortVersion(version)}`
       return bad(`${which} was rejected, version ${shortVersion(kept)} serves on: ${reason}`)
     }
+    case 'recycling':
+      return quiet(`run ${announcement.run} makes way for a fresh one: ${announcement.reason}`)
     case 'draining':
       return quiet(`draining run ${announcement.run} (${announcement.why})`)
     case 'stopping':

@@ -9,6 +9,7 @@ import { ProcessTable } from './process-table.ts'
 import { Ring } from './ring.ts'
 import { Run, type Habitat } from './run.ts'
 import { InstanceRoll, type Notice } from './strays.ts'
+import type { Usage } from './usage.ts'
 
 type SpawnEffect = Extract<Effect, { readonly type: 'spawn' }>
 type ProbeEffect = Extract<Effect, { readonly type: 'probe' }>
@@ -93,6 +94,14 @@ export class Processes implements AsyncDisposable {
   /** What of a run is still alive, as far as was seen by the last look at all processes; for messages. */
   survivors(run: number): readonly { readonly pid: number; readonly name: string }[] {
     return this.#runs.get(run)?.survivors() ?? []
+  }
+
+  usage(run: number): Usage | null {
+    return this.#runs.get(run)?.usage() ?? null
+  }
+
+  async memory(run: number, limit: number): Promise<number | null> {
+    return (await this.#runs.get(run)?.memory(limit)) ?? null
   }
 
   /** Kills whatever is left. */

@@ -13,6 +13,7 @@ import { lookUp, type ProcessTable } from './process-table.ts'
 import { ProcessTree } from './process-tree.ts'
 import { spawnChild, type Child } from './spawn.ts'
 import type { InstanceRoll, Notice } from './strays.ts'
+import { memoryOf, usageOf, type Usage } from './usage.ts'
 
 type SpawnEffect = Extract<Effect, { readonly type: 'spawn' }>
 type ProbeEffect = Extract<Effect, { readonly type: 'probe' }>
@@ -95,6 +96,20 @@ export class Run {
 
   survivors(): readonly { readonly pid: number; readonly name: string }[] {
     return this.#tree?.remaining() ?? []
+  }
+
+  /** What it has used so far, of those of its tree that were seen last. Null where the system does not tell. */
+  usage(): Usage | null {
+    return usageOf(this.survivors().map(({ pid }) => pid))
+  }
+
+  /** Bytes that its tree holds; more exact, and dearer, where that is beyond `limit`. */
+  async memory(limit: number): Promise<number | null> {
+    const members = (await this.#tree?.members()) ?? []
+    return memoryOf(
+      members.map(({ pid }) => pid),
+      limit,
+    )
   }
 
   /** A later wish replaces one that is still waiting: there is one probe at a time, and its answer leads to the next. */

@@ -35,11 +35,11 @@ test('status is a table with what there is to explain below it', async (t) => {
     stdout,
     `Quaymaster 1.2.3, PID ${process.pid}, http://localhost:8080/
 
-NAME   STATE    RUN  PID  PORT   UPTIME  FALLS  VERSION   URL
-hello  ready    1    77   40001  1m 5s   0      01234567  http://localhost:8080/hello/
-       ready    1    77   40001  1m 5s
-clock  refused  -    -    -      -       0      -         -
-api    ready    1    77   40001  1m 5s   0      01234567  http://localhost:8080/api/
+NAME   STATE    RUN  PID  PORT   UPTIME  MEMORY  CPU   FALLS  VERSION   URL
+hello  ready    1    77   40001  1m 5s   48 MB   1.2s  0      01234567  http://localhost:8080/hello/
+       ready    1    77   40001  1m 5s   48 MB   1.2s
+clock  refused  -    -    -      -       -       -     0      -         -
+api    ready    1    77   40001  1m 5s   48 MB   1.2s  0      01234567  http://localhost:8080/api/
 
 clock  needs python3
 api    Version bbbbbbbb was rejected and the one before it serves on: exit 1

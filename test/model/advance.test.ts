@@ -277,7 +277,7 @@ const move = fc.oneof(
     do: fc.constantFrom('vanish', 'stop', 'start', 'restart', 'wanted', 'settling', 'refused'),
     app: fc.constantFrom(...apps),
   }),
-  fc.record({ do: fc.constantFrom('kill', 'hang', 'suspect', 'ghost'), nth: fc.nat(20) }),
+  fc.record({ do: fc.constantFrom('kill', 'hang', 'suspect', 'ghost', 'exceed'), nth: fc.nat(20) }),
   fc.record({ do: fc.constant('wait'), ms: fc.constantFrom(0, 1, 10, 100, 1_000, 7_000, 40_000) }),
 )
 
@@ -367,6 +367,8 @@ function play(world: World, it: Record<string, unknown>): void {
       return world.die(run)
     case 'hang':
       return hang(world, run)
+    case 'exceed':
+      return world.send({ type: 'exceeded', run, reason: 'it is too large' })
     case 'suspect':
       return world.send({ type: 'suspect', run })
     case 'ghost':
@@ -421,3 +423,61 @@ function hang(world: World, run: number): void {
   const process = world.alive.get(run)
   if (process) process.hung = true
 }
+
+test('what goes beyond a limit makes way for a fresh one of its release, one at a time, without a fall', () => {
+  const world = new World({}, 8, (it) => {
+    const ready = it.fleet.apps.get('hello')?.instances.filter((instance) => instance.state === 'ready').length ?? 0
+    if (armed) assert.ok(ready >= 2, `${ready} ready: ${it.states('hello').join(' ')}`)
+  })
+  let armed = false
+  world.offer('hello', 'v1', { instances: 2 })
+  world.pass(1_000)
+  armed = true
+  const exceed = (): void => {
+    for (const run of [1, 2]) world.send({ type: 'exceeded', run, reason: 'it is too large' })
+  }
+  exceed()
+  assert.equal(world.spawned.length, 3)
+  exceed()
+  world.pass(500)
+  assert.equal(world.spawned.length, 3, 'the other one waits its turn')
+  exceed()
+  world.pass(500)
+  assert.deepEqual(world.states('hello'), ['v1:ready', 'v1:ready'])
+  assert.deepEqual(
+    world.app('hello').instances.map(({ run }) => run),
+    [3, 4],
+  )
+  assert.equal(world.app('hello').recycled, 2)
+  assert.equal(world.app('hello').falls.total, 0)
+  exceed()
+  assert.equal(world.spawned.length, 4, 'a word about a run that is over')
+})
+
+test('an instance that is too large serves on while its successor cannot start', () => {
+  const world = new World({ v1: well })
+  world.offer('hello', 'v1')
+  world.pass(1_000)
+  world.tempers.set('v1', dud)
+  for (let i = 0; i < 30; i++) {
+    world.send({ type: 'exceeded', run: 1, reason: 'it is too large' })
+    world.pass(2_000)
+    assert.ok(world.states('hello').includes('v1:ready'))
+  }
+  assert.ok(world.spawned.length < 15, `${world.spawned.length} starts in a minute`)
+  world.tempers.set('v1', well)
+  world.pass(60_000)
+  assert.deepEqual(world.states('hello'), ['v1:ready'])
+  assert.equal(world.app('hello').recycled, 1)
+})
+
+test('an app that insists on its own port makes way in turn', () => {
+  const world = new World({ v1: { ...well, insistsOn: 3000 } })
+  world.offer('hello', 'v1')
+  world.pass(1_000)
+  world.send({ type: 'exceeded', run: 1, reason: 'it is too large' })
+  world.pass(2_000)
+  assert.deepEqual(world.states('hello'), ['v1:ready'])
+  assert.notEqual(world.app('hello').instances[0]?.run, 1)
+  assert.equal(world.app('hello').recycled, 1)
+})

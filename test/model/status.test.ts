@@ -121,6 +121,8 @@ test('an app that has left but still drains is stopping', () => {
     apart: null,
     rejected: null,
     falls: { streak: 0, total: 0, last: null, woken: 0 },
+    due: null,
+    recycled: 0,
     instances: [],
   }
   const fleet = { ...new World({}).fleet, apps: new Map([['old', app]]), closing: true }
@@ -150,5 +152,6 @@ function facts({ now }: World): StatusFacts {
     startedAt: 0,
     wall: 1_800_000_000_000,
     waitingFor: [],
+    usage: () => ({ memory: 2 ** 25, cpu: 40 }),
   }
 }
