@@ -103,6 +103,22 @@ function createProgram(done: (code: number) => void): Command {
     })
 
   program
+    .command('drill')
+    .description('prove under load that nothing is lost, with a gateway and an app of its own')
+    .argument('[app]', 'an app of the gateway that runs here; asks for --here')
+    .option('--here', 'it may be killed and frozen again and again', false)
+    .option('--only <lessons>', 'only these, by name, with commas')
+    .option('--times <number>', 'how often each', count(1, 1_000), 3)
+    .option('--rate <number>', 'GETs a second, of four clients together', count(1, 5_000), 500)
+    .option('--boot <ms>', 'how long its own app takes before it listens', count(0, 60_000), 300)
+    .option('--json', 'all figures as one JSON object', false)
+    .addHelpText('after', examples(['quaymaster drill'], ['quaymaster drill --only kill --times 20 --json']))
+    .action(async (app: string | undefined, _, command: Command) => {
+      const { runDrill } = await import('./drill/run.ts')
+      done(await runDrill({ ...command.optsWithGlobals(), app: app ?? null }))
+    })
+
+  program
     .command('token')
     .description('print the token that was made at the first start')
     .addHelpText('after', examples(['curl -H "X-API-Token: $(quaymaster token)" http://localhost:8080/hello/']))

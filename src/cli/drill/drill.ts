@@ -1,0 +1,68 @@
+import type { DrillFleet } from './fleet.ts'
+import type { Lesson } from './lessons.ts'
+import { type Door, Load } from './load.ts'
+import type { Result } from './report.ts'
+import type { Stage } from './stage.ts'
+
+export interface DrillOptions {
+  readonly stage: Stage
+  /** Null when the app is a real one. */
+  readonly fleet: DrillFleet | null
+  readonly door: Door
+  readonly lessons: readonly Lesson[]
+  /** How often each lesson is taught. */
+  readonly times: number
+  /** GETs a second, of four clients together. */
+  readonly rate: number
+  /** Rounds are repeated until this says no. */
+  again(): boolean
+  told(result: Result): void
+}
+
+/** Clients at a time. */
+const clients = 4
+
+/** Teaches every lesson under load and resolves with what came of each. */
+export async function drill(options: DrillOptions): Promise<readonly Result[]> {
+  const { stage, fleet, door, lessons, times, rate } = options
+  const results: Result[] = []
+  await using load = new Load(door, { clients, rate, posts: fleet === null ? 0 : rate / 20 })
+  await load.settled()
+  do {
+    for (const lesson of lessons) {
+      const { name, does } = lesson
+      const before = (await fleet?.delivered())?.length ?? 0
+      let fault: string | null = null
+      try {
+        for (let turn = 0; turn < times; turn++) await lesson.teach({ stage, fleet, load })
+      } catch (error) {
+        fault = error instanceof Error ? error.message : String(error)
+      }
+      const tally = await load.settled()
+      const delivered = (await fleet?.delivered()) ?? []
+      const result: Result = {
+        lesson: name,
+        does,
+        ...tally,
+        duplicated: repeated(delivered, before),
+        held: null,
+        replayed: null,
+        fault,
+      }
+      results.push(result)
+      options.told(result)
+    }
+  } while (options.again())
+  return results
+}
+
+/** Those of the newer numbers that came before. */
+function repeated(numbers: readonly number[], from: number): readonly number[] {
+  const seen = new Set(numbers.slice(0, from))
+  const twice: number[] = []
+  for (const number of numbers.slice(from)) {
+    if (seen.has(number)) twice.push(number)
+    seen.add(number)
+  }
+  return twice
+}

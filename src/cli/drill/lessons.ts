@@ -1,0 +1,128 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Fault } from './app.ts'
+import type { DrillFleet } from './fleet.ts'
+import type { Load } from './load.ts'
+import type { Stage } from './stage.ts'
+
+export interface Scene {
+  readonly stage: Stage
+  readonly load: Load
+  /** Null when the app is a real one: then nothing is done to its files or its gateway. */
+  readonly fleet: DrillFleet | null
+}
+
+/** Something that happens to an app under load; throws when what should come of it does not come. */
+export interface Lesson {
+  readonly name: string
+  readonly does: string
+  /** Whether it needs a fleet of its own. */
+  readonly own: boolean
+  teach(scene: Scene): Promise<void>
+}
+
+/** A bad version, and what its refusal has to speak of. */
+const faults: readonly { readonly fault: Fault; readonly does: string; readonly reason: RegExp }[] = [
+  { fault: 'exits', does: 'a version that exits with 1', reason: /exited with code 1/ },
+  { fault: 'deaf', does: 'a version that never listens', reason: /not ready within/ },
+  { fault: 'errors', does: 'a version that answers everything with 500', reason: /5\d\d|5xx/ },
+  { fault: 'crashes', does: 'a version that ends itself after a second', reason: /exited with code 3/ },
+]
+
+export const lessons: readonly Lesson[] = [
+  signal('kill', 'SIGKILL to the app', 'SIGKILL'),
+  signal('terminate', 'SIGTERM to the app, not by the gateway', 'SIGTERM'),
+  signal('freeze', 'SIGSTOP to the app', 'SIGSTOP'),
+  {
+    name: 'restart',
+    does: 'the restart command',
+    own: false,
+    async teach({ stage }) {
+      const { run } = await stage.victim()
+      await stage.command('restart')
+      await stage.replaced(run)
+    },
+  },
+  {
+    name: 'replace',
+    does: 'a good new version',
+    own: true,
+    async teach({ stage, fleet }) {
+      const { run } = await stage.victim()
+      await fleet?.put(null)
+      await stage.replaced(run)
+    },
+  },
+  ...faults.map(({ fault, does, reason }): Lesson => {
+    return {
+      name: `bad:${fault}`,
+      does,
+      own: true,
+      async teach({ stage, fleet }) {
+        await stage.victim()
+        const before = (await stage.look()).rejected?.at
+        await fleet?.put(fault)
+        const { rejected } = await stage.until(
+          (it) => it.rejected !== null && it.rejected.at !== before && it.state === 'ready',
+          `the refusal of ${does}`,
+        )
+        if (!reason.test(rejected?.reason ?? '')) throw new Error(`${does} was refused for: ${rejected?.reason}`)
+      },
+    }
+  }),
+  {
+    name: 'flood',
+    does: '20 MB of output at once',
+    own: true,
+    async teach({ stage, fleet }) {
+      const { url } = await stage.look()
+      const token = (await fleet?.token) ?? ''
+      const response = await fetch(`${url}flood`, { headers: { 'x-api-token': token } })
+      await response.arrayBuffer()
+      if (response.status !== 200) throw new Error(`the flood was answered with ${response.status}`)
+    },
+  },
+  {
+    name: 'steal-port',
+    does: 'the app is killed and a stranger takes its port',
+    own: true,
+    async teach({ stage }) {
+      const { run, pid, port } = await stage.victim()
+      let heard = 0
+      const stranger = createServer((socket) => {
+        socket.on('data', (data) => (heard += data.length))
+        socket.on('error', () => {})
+      })
+      process.kill(pid, 'SIGKILL')
+      while (!(await listens(stranger, port))) await pause(1)
+      try {
+        await stage.replaced(run)
+      } finally {
+        stranger.close()
+      }
+      if (heard > 0) throw new Error(`the stranger was sent ${heard} bytes`)
+    },
+  },
+]
+
+function signal(name: string, does: string, kind: NodeJS.Signals): Lesson {
+  return {
+    name,
+    does,
+    own: false,
+    async teach({ stage }) {
+      const { run, pid } = await stage.victim()
+      process.kill(pid, kind)
+      await stage.replaced(run)
+    },
+  }
+}
+
+async function listens(server: ReturnType<typeof createServer>, port: number): Promise<boolean> {
+  server.listen(port, '127.0.0.1')
+  return once(server, 'listening').then(
+    () => true,
+    () => false,
+  )
+}

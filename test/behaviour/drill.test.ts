@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { bin, createFolder, run } from '../support/folder.ts'
+import { startGateway } from '../support/gateway.ts'
+import { ask } from '../support/http.ts'
+
+interface Report {
+  readonly lost: boolean
+  readonly results: readonly { readonly lesson: string; readonly sent: number; readonly failed: number }[]
+}
+
+test('a drill raises a fleet of its own, teaches it lessons under load, and nothing is lost', async () => {
+  await using folder = await createFolder()
+  const args = ['drill', '--only', 'kill,restart,replace,bad:exits', '--times', '2', '--rate', '200', '--json']
+  const { code, stdout, stderr } = await run(process.execPath, [bin, ...args], { cwd: folder.dir, timeout: 60_000 })
+  assert.equal(code, 0, stdout + stderr)
+  const { lost, results } = JSON.parse(stdout) as Report
+  assert.equal(lost, false)
+  assert.deepEqual(
+    results.map(({ lesson, failed }) => [lesson, failed]),
+    [
+      ['kill', 0],
+      ['restart', 0],
+      ['replace', 0],
+      ['bad:exits', 0],
+    ],
+  )
+  for (const { lesson, sent } of results) assert.ok(sent > 20, `${lesson} was taught under ${sent} requests`)
+})
+
+test('an app of a real gateway is drilled only when that is said', async () => {
+  await using gateway = await startGateway({ apps: { 'hello.cjs': 'hello.cjs' } })
+  const before = await gateway.events.ready('hello')
+  const refused = await gateway.folder.cli('drill', 'hello')
+  assert.equal(refused.code, 2)
+  assert.match(refused.stderr, /^A drill kills hello again and again\. Say --here if that is meant/)
+  assert.equal((await gateway.app('hello')).instances[0]?.run, before.run)
+  const drilled = await gateway.folder.cli('drill', 'hello', '--here', '--only', 'kill', '--times', '1', '--rate', '50')
+  assert.equal(drilled.code, 0, drilled.stdout + drilled.stderr)
+  assert.match(drilled.stdout, /^Nothing was lost in 1 lessons: /m)
+  assert.notEqual((await gateway.app('hello')).instances[0]?.run, before.run)
+  assert.equal((await ask(gateway, '/hello/')).status, 200)
+})
+
+test('a lesson that does not exist is named, with those that do', async () => {
+  await using folder = await createFolder()
+  const { code, stderr } = await folder.cli('drill', '--only', 'kill,nonsense')
+  assert.equal(code, 2)
+  assert.match(stderr, /^There is no lesson "nonsense"\. There are: kill, /)
+})
