@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { isAbsolute, resolve } from 'node:path'
+import type { ClientTimeouts } from '../model/settings.ts'
 import type { AppLayer, DefaultsLayer, FileLayer, Listen, LogSettings } from './layers.ts'
 
 /**
@@ -13,7 +14,7 @@ export interface Config {
   readonly root: string
   readonly appsDir: string
   readonly stateDir: string
-  readonly listen: Listen
+  readonly listen: Listen & { readonly timeouts: ClientTimeouts }
   readonly admin: Listen
   readonly workers: number
   readonly auth: { readonly tokens: readonly Token[] }
@@ -22,6 +23,16 @@ export interface Config {
   readonly defaults: DefaultsLayer
   /** By name, without a prototype: `constructor` is a possible name of an app. */
   readonly apps: Readonly<Record<string, AppLayer>>
+}
+
+/** The reasons stand with the fields in config.ts. */
+export const defaultTimeouts: ClientTimeouts = {
+  head: 15_000,
+  body: 30_000,
+  bodyRate: 100,
+  keepAlive: 30_000,
+  stall: 120_000,
+  tunnel: 0,
 }
 
 interface Token {
@@ -39,7 +50,11 @@ export function completeConfig(layer: FileLayer, file: string | null, root: stri
     root,
     appsDir: resolve(root, layer.appsDir ?? 'apps'),
     stateDir: resolve(root, layer.stateDir ?? '.quaymaster'),
-    listen: { host: layer.listen?.host ?? 'localhost', port: layer.listen?.port ?? 8080 },
+    listen: {
+      host: layer.listen?.host ?? 'localhost',
+      port: layer.listen?.port ?? 8080,
+      timeouts: { ...defaultTimeouts, ...said(layer.listen?.timeouts) },
+    },
     admin: { host: layer.admin?.host ?? '127.0.0.1', port: layer.admin?.port ?? 8081 },
     workers: layer.workers ?? 1,
     auth: {
@@ -61,6 +76,12 @@ export function anchored(layer: AppLayer, folder: string): AppLayer {
     ...(envFile !== undefined && { envFile: envFile.map((file) => resolve(folder, file)) }),
     ...(command !== undefined && { command: anchoredCommand(command, folder) }),
   }
+}
+
+/** A field that is written as `undefined` says nothing. */
+export function said<T extends object>(layer: T | undefined): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const entries = Object.entries(layer ?? {}).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> }
 }
 
 /** Freezes a value of plain objects and lists, all the way down. */

@@ -11,6 +11,23 @@ export interface UserConfig {
         host?: string | undefined
         /** Default `8080`. `0` takes a free port. */
         port?: number | undefined
+        /** What a client may take its time for. */
+        timeouts?:
+          | {
+              /** For a request head, from its first byte. Default `'15s'`: nobody types one. At least 10 ms. */
+              head?: Duration | undefined
+              /** How long a body may make no progress before the request is a 408. Default `'30s'`, at least 10 ms. */
+              body?: Duration | undefined
+              /** The least progress of a body with a length, a second. Default `'100b'`: slower is an attack. `0`: any. */
+              bodyRate?: Size | undefined
+              /** For the next request on a connection. Default `'30s'`, at least 10 ms. */
+              keepAlive?: Duration | undefined
+              /** For a client to take a byte of its response, and for an app to take one of an upload. Default `'2m'`. */
+              stall?: Duration | undefined
+              /** How long a WebSocket or another tunnel may be silent. Default `0`, for ever: TCP finds the dead. */
+              tunnel?: Duration | undefined
+            }
+          | undefined
       }
     | undefined
   /** The dashboard and the API, an origin of its own. A change takes effect at the next start. */
@@ -174,6 +191,20 @@ export interface UserAppDefaults {
         connect?: Duration | undefined
         /** From the end of the request to the first byte of the response. Default `0`, no limit: long polling is normal. */
         response?: Duration | undefined
+      }
+    | undefined
+  /** The gateway's connections to one instance. */
+  connections?:
+    | {
+        /** How many at once, WebSockets and streams among them. Default `4096`: files are finite. */
+        max?: number | undefined
+        /** How many requests may wait for one, for `timeouts.connect`; one more gets a 503 at once. Default `1024`. */
+        queue?: number | undefined
+        /**
+         * How long one may be idle and is used again; `0` is never. Default: a second less than the app says in
+         * `Keep-Alive: timeout=`, else `'4s'`, for Node closes after five. The app's word is a bound in any case.
+         */
+        idle?: Duration | undefined
       }
     | undefined
 }

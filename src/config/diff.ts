@@ -1,4 +1,5 @@
-import type { Config } from './complete.ts'
+import { formatDuration } from '../lib/duration.ts'
+import { type Config, defaultTimeouts } from './complete.ts'
 
 /** One sentence for each field that a new configuration changes and that only counts from the next start on. */
 export function describeChanges(running: Config, wanted: Config): string[] {
@@ -20,6 +21,13 @@ export function takeOver(running: Config, wanted: Config): Config {
 const fixed: readonly { readonly field: string; readonly of: (config: Config) => string | number }[] = [
   { field: 'listen.host', of: (config) => config.listen.host },
   { field: 'listen.port', of: (config) => config.listen.port },
+  ...Object.keys(defaultTimeouts).map((name) => ({
+    field: `listen.timeouts.${name}`,
+    of: ({ listen }: Config) => {
+      const value = listen.timeouts[name as keyof typeof defaultTimeouts]
+      return name === 'bodyRate' ? value : formatDuration(value)
+    },
+  })),
   { field: 'admin.host', of: (config) => config.admin.host },
   { field: 'admin.port', of: (config) => config.admin.port },
   { field: 'appsDir', of: (config) => config.appsDir },

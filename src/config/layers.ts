@@ -1,4 +1,6 @@
 import type {
+  ClientTimeouts,
+  ConnectionSettings,
   HealthSettings,
   HoldSettings,
   LimitSettings,
@@ -35,11 +37,12 @@ export interface DefaultsLayer {
   readonly limits?: Partly<LimitSettings> | undefined
   readonly hold?: Partly<HoldSettings> | undefined
   readonly timeouts?: Partly<TimeoutSettings> | undefined
+  readonly connections?: (Partly<Omit<ConnectionSettings, 'idle'>> & { readonly idle?: number | undefined }) | undefined
 }
 
 /** The whole file, every value read, nothing filled in. */
 export interface FileLayer {
-  readonly listen?: Partly<Listen> | undefined
+  readonly listen?: (Partly<Listen> & { readonly timeouts?: Partly<ClientTimeouts> | undefined }) | undefined
   readonly admin?: Partly<Listen> | undefined
   readonly appsDir?: string | undefined
   readonly stateDir?: string | undefined

@@ -19,6 +19,12 @@ const limits = { memory: size().optional(), age: duration().optional() }
 const hold = { for: duration().optional(), max: whole(0, 1_000_000).optional() }
 const timeouts = { connect: duration(1).optional(), response: duration().optional() }
 
+const connections = {
+  max: whole(1, 1_000_000).optional(),
+  queue: whole(0, 1_000_000).optional(),
+  idle: duration().optional(),
+}
+
 const shared = {
   strip: flag().optional(),
   auth: oneOf('token', 'none').optional(),
@@ -35,6 +41,7 @@ const shared = {
   limits: keys(limits).optional(),
   hold: keys(hold).optional(),
   timeouts: keys(timeouts).optional(),
+  connections: keys(connections).optional(),
 }
 const own = {
   path: app.routePath().optional(),
@@ -52,6 +59,7 @@ const deeper = {
   ...inside('restart', { min: 1, forgive: 1 }),
   ...inside('limits', limits),
   ...inside('hold', { for: 1 }),
+  ...inside('connections', { queue: 1, idle: 1 }),
   ...inside('timeouts', timeouts),
 }
 
@@ -83,7 +91,16 @@ const workers = field("a whole number of at least 1, or 'auto'", (value) => {
   const fits = typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 1_024
   return fits ? accept(value) : refuse('must be a number of threads')
 })
-const listen = { host, port }
+const clients = {
+  head: duration(10).optional(),
+  body: duration(10).optional(),
+  bodyRate: size().optional(),
+  keepAlive: duration(10).optional(),
+  stall: duration(10).optional(),
+  tunnel: duration().optional(),
+}
+const listen = { host, port, timeouts: keys(clients).optional() }
+const admin = { host, port }
 const log = {
   access: oneOf('all', 'errors', 'none').optional(),
   level: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent').optional(),
@@ -91,7 +108,7 @@ const log = {
 
 const file = {
   listen: keys(listen).optional(),
-  admin: keys(listen).optional(),
+  admin: keys(admin).optional(),
   appsDir: filePath().optional(),
   stateDir: filePath().optional(),
   workers: workers.optional(),
@@ -104,7 +121,7 @@ const file = {
 
 /** The whole file. */
 export const fileSchema: z.ZodType<FileLayer> = keys(file, {
-  ...inside('listen', listen),
+  ...inside('listen', { host, port }),
   ...inside('defaults', shared),
   ...inside('auth', { tokens: 1 }),
   ...inside('log', log),

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { AppSettings } from '../model/settings.ts'
-import { anchored, frozen, type Config } from './complete.ts'
+import { anchored, frozen, said, type Config } from './complete.ts'
 import type { UserAppConfig } from './config.ts'
 import type { AppLayer } from './layers.ts'
 import { appSchema } from './schema.ts'
@@ -25,6 +25,7 @@ export function settingsFor(config: Config, name: string, manifest?: UserAppConf
       auth: app.auth ?? 'token',
       hold: { ...builtIn.hold, ...said(app.hold) },
       timeouts: { ...builtIn.timeouts, ...said(app.timeouts) },
+      connections: { ...builtIn.connections, ...said(app.connections) },
     },
     instances: app.instances ?? 1,
     command: app.command ?? null,
@@ -45,13 +46,14 @@ export function settingsFor(config: Config, name: string, manifest?: UserAppConf
 
 /** What holds when nobody says otherwise. The reasons stand with the fields in config.ts. */
 const builtIn: Pick<AppSettings, 'health' | 'stop' | 'restart' | 'limits'> &
-  Pick<AppSettings['route'], 'hold' | 'timeouts'> = {
+  Pick<AppSettings['route'], 'hold' | 'timeouts' | 'connections'> = {
   health: { path: null, status: [[200, 399]], interval: 2_000, timeout: 2_000, misses: 3, stall: 30_000, boot: 30_000 },
   stop: { drain: 10_000, streams: 1_000, grace: 10_000 },
   restart: { min: 100, max: 30_000, forgive: 1_000 },
   limits: { memory: 0, age: 0 },
   hold: { for: 30_000, max: 1_000 },
   timeouts: { connect: 5_000, response: 0 },
+  connections: { max: 4_096, queue: 1_024, idle: null },
 }
 
 /** The operator's file comes last and wins over what the app brought along. */
@@ -71,11 +73,6 @@ function merged(under: AppLayer, over: AppLayer): AppLayer {
     limits: { ...under.limits, ...said(over.limits) },
     hold: { ...under.hold, ...said(over.hold) },
     timeouts: { ...under.timeouts, ...said(over.timeouts) },
+    connections: { ...under.connections, ...said(over.connections) },
   }
-}
-
-/** A field that is written as `undefined` says nothing. */
-function said<T extends object>(layer: T | undefined): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const entries = Object.entries(layer ?? {}).filter(([, value]) => value !== undefined)
-  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> }
 }

@@ -87,7 +87,7 @@ export class Delivery implements LinkUser {
     const { connection, asked, timeouts } = this.#errand
     switch (this.#phase) {
       case joining:
-        return this.#fail('connect-timeout', 'The connection was not accepted in time.')
+        return this.#fail(this.#pool.lateCode(this), 'No connection was there in time.')
       case awaiting:
         return this.#fail('response-timeout', `The app did not answer within ${this.#route.response} ms.`)
       case sending: {

@@ -2,13 +2,13 @@ import type { Clock } from '../lib/clock.ts'
 import type { GatewayReport } from '../model/protocol.ts'
 import type { RouteIndex } from '../model/route.ts'
 import type { Journal } from '../observe/journal.ts'
+import type { ClientTimeouts } from '../model/settings.ts'
 import type { Attempts } from './auth/attempts.ts'
 import type { Sessions } from './auth/sessions.ts'
 import type { Credentials } from './auth/tokens.ts'
 import type { Hold } from './hold.ts'
 import type { Inflight } from './inflight.ts'
 import type { RelayEngine } from './relay.ts'
-import type { Timeouts } from './timeouts.ts'
 import type { Upstreams } from './upstreams.ts'
 
 /** What every request passes on its way: the parts of one gateway. The first four are replaced while it runs. */
@@ -29,7 +29,7 @@ export interface Door {
   readonly remotes: RelayEngine
   readonly journal: Journal
   readonly clock: Clock
-  readonly timeouts: Timeouts
+  readonly timeouts: ClientTimeouts
   readonly report: (report: GatewayReport) => void
   /** Reports that a request waits for an app, at a bounded rate. */
   readonly want: (app: string) => void

@@ -1,13 +1,13 @@
 import type { Clock } from '../lib/clock.ts'
+import type { ClientTimeouts } from '../model/settings.ts'
 import type { Return } from './incoming.ts'
 import type { Passage } from './outgoing.ts'
 import type { Failure } from './relay.ts'
-import type { Timeouts } from './timeouts.ts'
 
 /** The exchange a delivery is made for. */
 export interface Errand extends Passage, Return {
   readonly clock: Clock
-  readonly timeouts: Timeouts
+  readonly timeouts: ClientTimeouts
   /** Whether the connection may go on after this response, if nothing in the exchange forbids it. */
   readonly mayPersist: boolean
   readonly traffic: { in: number; out: number }

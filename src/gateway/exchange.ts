@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 import { admit, type Ask, type Refusal, subjectFor } from '../model/admission.ts'
 import type { Match, Route, Upstream } from '../model/route.ts'
+import type { ClientTimeouts } from '../model/settings.ts'
 import { answerOf, mayServeOn, replyBytes } from './answer.ts'
 import { type Identity, identify, nobody } from './auth/identify.ts'
 import type { Connection } from './connection.ts'
@@ -21,7 +22,6 @@ import { relayRemote } from './remote.ts'
 import { type Again, choose, isRepeatable, mayTryAgain, none, nothingSpent, retryAfter } from './retry.ts'
 import type { Served } from './served.ts'
 import { Story } from './story.ts'
-import type { Timeouts } from './timeouts.ts'
 import { closing, holdFull, isLast, methods, refusal, refusalOf } from './verdict.ts'
 
 /**
@@ -40,7 +40,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
   readonly method: string
   readonly traffic: { in: number; out: number }
   readonly clock: Clock
-  readonly timeouts: Timeouts
+  readonly timeouts: ClientTimeouts
   asked: Asked = nothingAsked
   app = ''
   run: number | null = null
@@ -169,7 +169,8 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
     this.#aim(match, upstream.run)
     this.port = upstream.port
     this.instance = `${upstream.host}:${upstream.port}`
-    const delivery = new Delivery(this, upstream, this.#door.upstreams.poolOf(upstream), match.route.timeouts)
+    const pool = this.#door.upstreams.poolOf(upstream, match.route.connections)
+    const delivery = new Delivery(this, upstream, pool, match.route.timeouts)
     this.#delivery = delivery
     this.#door.inflight.enter(this, now)
     delivery.start(now)
@@ -217,7 +218,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
     if (again !== 'no') return this.#attempt(this.clock.now())
     this.story.note(failure.code, failure.detail)
     if (failure.reached === 'answering') return this.#finish(false)
-    this.refuse({ ...refusal(failure.code, failure.detail), route: this.#route })
+    this.refuse({ ...refusal(failure.code, failure.detail, failure.code === 'busy' ? 1 : null), route: this.#route })
   }
 
   /** Tells the client what we decided ourselves, in the form it reads best. */

@@ -1,9 +1,11 @@
 import { createServer, type Server } from 'node:net'
 
 import { problemReply } from '../http/replies.ts'
+import { defaultTimeouts } from '../config/complete.ts'
 import type { Clock } from '../lib/clock.ts'
 import { errors } from '../lib/errors.ts'
 import type { Refusal } from '../model/admission.ts'
+import type { ClientTimeouts } from '../model/settings.ts'
 import type { GatewayReport, Traffic } from '../model/protocol.ts'
 import type { Route, RouteChange, RouteIndex } from '../model/route.ts'
 import { changeIndex, emptyIndex, type OwnIndex } from '../model/route-index.ts'
@@ -22,7 +24,6 @@ import { listen } from './listen.ts'
 import { createProxyEngine } from './proxy-relay.ts'
 import type { Front } from './served.ts'
 import { Sweep } from './sweep.ts'
-import { defaultTimeouts, type Timeouts } from './timeouts.ts'
 import { Upstreams } from './upstreams.ts'
 import { refusal, refusalOf } from './verdict.ts'
 
@@ -45,7 +46,7 @@ export interface GatewayOptions {
   /** Default: a key of this gateway's own, and nobody else to tell of a sign-out. */
   readonly sessions?: SessionOptions
   /** Default: `defaultTimeouts`. */
-  readonly timeouts?: Partial<Timeouts>
+  readonly timeouts?: Partial<ClientTimeouts> | undefined
 }
 
 /** The front door: listens, admits, relays. */

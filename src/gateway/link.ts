@@ -7,7 +7,6 @@ import { parseHead } from '../http/parse-head.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 import { giveHead, takeResponseHead } from './heads.ts'
-import { idleTimeOf } from './idle.ts'
 import { Inbox } from './inbox.ts'
 import { Outlet } from './outlet.ts'
 
@@ -43,9 +42,10 @@ export interface LinkUser {
   lost(code: ErrorCode, detail: string, silent: boolean): void
 }
 
-/** Where a link comes from and goes to. */
 export interface LinkOwner {
   readonly clock: Clock
+  /** How long it may be idle when the app says so many seconds (-1: nothing). Milliseconds. */
+  idleTime(seconds: number): number
   reads: number
   opened(link: Link): void
   /** It may serve another. */
@@ -187,7 +187,7 @@ export class Link {
     const framing = responseFraming(head, this.#method)
     if (framing.kind === 'refusal') return this.#refuse(framing.detail)
     this.#persists = framing.kind !== 'close' && persists(head, options)
-    this.#idleTime = idleTimeOf(keepAliveSeconds(head))
+    this.#idleTime = this.#owner.idleTime(keepAliveSeconds(head))
     this.#state = answering
     this.#reader.begin(framing, 'response')
     this.user?.responded(head, framing)

@@ -1,27 +1,21 @@
 import type { Clock } from '../lib/clock.ts'
+import type { ErrorCode } from '../lib/errors.ts'
+import type { ConnectionSettings } from '../model/settings.ts'
+import { idleTimeOf } from './idle.ts'
 import { Link, type LinkOwner, type LinkUser } from './link.ts'
 import type { Sweep, Waiting } from './sweep.ts'
-
-export interface PoolLimits {
-  /** Connections to one instance, tunnels and streams among them. */
-  readonly connections: number
-  /** Requests that wait for one of them. */
-  readonly queue: number
-}
-
-/** Room for the thousands of open streams one app may have; a bound all the same, for files are finite. */
-export const defaultLimits: PoolLimits = { connections: 4_096, queue: 1_024 }
 
 /** The connections to one instance: idle ones are used again, the youngest first, so that the others may grow old. */
 export class Pool implements LinkOwner, Waiting, Disposable {
   deadline: number = Number.POSITIVE_INFINITY
   readonly isPaused: boolean = false
   readonly clock: Clock
+  /** May change while it is in use. */
+  limits: ConnectionSettings
   /** How often anything was read from the instance: a number costs less than a look at the clock. */
   reads = 0
   readonly #host: string
   readonly #port: number
-  readonly #limits: PoolLimits
   readonly #sweep: Sweep
   readonly #links = new Set<Link>()
   readonly #queue = new Set<LinkUser>()
@@ -30,14 +24,18 @@ export class Pool implements LinkOwner, Waiting, Disposable {
   #heard = 0
   #heardAt: number
 
-  constructor(host: string, port: number, limits: PoolLimits, clock: Clock, sweep: Sweep) {
+  constructor(host: string, port: number, limits: ConnectionSettings, clock: Clock, sweep: Sweep) {
     this.#host = host
     this.#port = port
-    this.#limits = limits
+    this.limits = limits
     this.clock = clock
     this.#heardAt = clock.now()
     this.#sweep = sweep
     sweep.add(this)
+  }
+
+  idleTime(seconds: number): number {
+    return idleTimeOf(seconds, this.limits.idle)
   }
 
   /** Whether the user will be `linked` (at once, with an idle link) or told that it is `lost`; false when it is full. */
@@ -49,11 +47,11 @@ export class Pool implements LinkOwner, Waiting, Disposable {
       }
       link.destroy()
     }
-    if (this.#links.size < this.#limits.connections) {
+    if (this.#links.size < this.limits.max) {
       this.#open(user)
       return true
     }
-    if (this.#queue.size >= this.#limits.queue) return false
+    if (this.#queue.size >= this.limits.queue) return false
     this.#queue.add(user)
     return true
   }
@@ -63,6 +61,11 @@ export class Pool implements LinkOwner, Waiting, Disposable {
     if (this.reads !== this.#heard) this.#heardAt = now
     this.#heard = this.reads
     return now - this.#heardAt
+  }
+
+  /** What it means that this user has waited too long. */
+  lateCode(user: LinkUser): ErrorCode {
+    return this.#queue.has(user) ? 'busy' : 'connect-timeout'
   }
 
   /** The user no longer wants what it joined for. */

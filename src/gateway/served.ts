@@ -1,8 +1,8 @@
 import type { Head } from '../http/head.ts'
 import type { Refusal } from '../http/refusal.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { ClientTimeouts } from '../model/settings.ts'
 import type { Sweep } from './sweep.ts'
-import type { Timeouts } from './timeouts.ts'
 
 /** Whom the bytes of a request's body are for. */
 export interface BodySink {
@@ -27,7 +27,7 @@ export interface Served {
 export interface Front<Client> {
   readonly clock: Clock
   readonly sweep: Sweep
-  readonly timeouts: Timeouts
+  readonly timeouts: ClientTimeouts
   /** A request; to be followed by one `next`, `close`, `abort` or `detach`. Sets `served`. */
   begin(client: Client, head: Head): void
   /** No request: answers and closes. */

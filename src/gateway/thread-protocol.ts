@@ -1,5 +1,6 @@
 import type { GatewayReport, Traffic } from '../model/protocol.ts'
 import type { RouteChange } from '../model/route.ts'
+import type { ClientTimeouts } from '../model/settings.ts'
 import type { Auth } from './auth/tokens.ts'
 import type { InFlight } from './inflight.ts'
 
@@ -12,6 +13,7 @@ export interface ThreadStart {
   /** All of them. */
   readonly routes: RouteChange
   readonly sessionKey: Uint8Array
+  readonly timeouts: Partial<ClientTimeouts> | undefined
 }
 
 export type ToThread =

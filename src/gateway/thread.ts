@@ -11,7 +11,7 @@ const batchSize = 256
 const inflightEvery = 250
 
 /** One of several gateways on the same port. Ends by itself when its listeners are closed. */
-async function serve({ host, port, auth, routes, sessionKey }: ThreadStart): Promise<void> {
+async function serve({ host, port, auth, routes, sessionKey, timeouts }: ThreadStart): Promise<void> {
   let batch: Entry[] = []
   let timer: NodeJS.Timeout | null = null
   const flush = (): void => {
@@ -35,6 +35,7 @@ async function serve({ host, port, auth, routes, sessionKey }: ThreadStart): Pro
     clock: systemClock,
     reusePort: true,
     report: (report) => post({ type: 'report', report }),
+    timeouts,
     sessions: { key: sessionKey, revoked: (session) => post({ type: 'revoke', session }) },
   })
   gateway.change(routes)

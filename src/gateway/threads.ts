@@ -110,9 +110,9 @@ export class GatewayThreads implements FrontDoor {
 
   /** Resolves when the new thread listens. */
   async #start(): Promise<void> {
-    const { host } = this.#options
+    const { host, timeouts } = this.#options
     const routes = { put: [...this.#routes.values()], gone: [], drain: [...this.#draining.keys()], over: [] }
-    const start = { host, port: this.port, auth: this.#auth, routes, sessionKey: this.#sessionKey }
+    const start = { host, port: this.port, auth: this.#auth, routes, sessionKey: this.#sessionKey, timeouts }
     const thread = new Thread(start, (message) => this.#hear(thread, message))
     this.#threads.add(thread)
     void thread.over.then((why) => this.#lose(thread, why))
@@ -168,7 +168,13 @@ export class GatewayThreads implements FrontDoor {
 
 /** A bound that holds for the whole gateway is shared out evenly, since the kernel spreads connections evenly. */
 function shareOf(route: Route, count: number): Route {
-  return { ...route, hold: { ...route.hold, max: Math.ceil(route.hold.max / count) } }
+  const { hold, connections } = route
+  const share = (all: number): number => Math.ceil(all / count)
+  return {
+    ...route,
+    hold: { ...hold, max: share(hold.max) },
+    connections: { ...connections, max: share(connections.max), queue: share(connections.queue) },
+  }
 }
 
 class Thread {

@@ -1,9 +1,9 @@
 import type { Refusal } from '../http/refusal.ts'
 import type { ErrorCode } from '../lib/errors.ts'
+import type { ClientTimeouts } from '../model/settings.ts'
 import type { Connection } from './connection.ts'
 import type { Link } from './link.ts'
 import type { BodySink } from './served.ts'
-import type { Timeouts } from './timeouts.ts'
 
 /** What comes of it. */
 interface Uploader {
@@ -101,7 +101,7 @@ interface Progress {
 export function judgeUpload(
   { came, isPaused, isChunked }: Progress,
   before: number,
-  { body, bodyRate, stall }: Timeouts,
+  { body, bodyRate, stall }: ClientTimeouts,
 ): { readonly stuck: number; readonly fault: { readonly code: ErrorCode; readonly detail: string } | null } {
   if (isPaused) {
     const stuck = came === 0 ? before + body : 0

@@ -1,25 +1,27 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Upstream } from '../model/route.ts'
-import { defaultLimits, Pool, type PoolLimits } from './pool.ts'
+import type { ConnectionSettings } from '../model/settings.ts'
+import { Pool } from './pool.ts'
 import type { Sweep } from './sweep.ts'
 
 /** The pools of all instances, one a run. */
 export class Upstreams implements Disposable {
   readonly #clock: Clock
   readonly #sweep: Sweep
-  readonly #limits: PoolLimits
   readonly #pools = new Map<number, Pool>()
 
-  constructor(clock: Clock, sweep: Sweep, limits: PoolLimits = defaultLimits) {
+  constructor(clock: Clock, sweep: Sweep) {
     this.#clock = clock
     this.#sweep = sweep
-    this.#limits = limits
   }
 
-  poolOf({ run, host, port }: Upstream): Pool {
+  poolOf({ run, host, port }: Upstream, limits: ConnectionSettings): Pool {
     let pool = this.#pools.get(run)
-    if (pool) return pool
-    pool = new Pool(host, port, this.#limits, this.#clock, this.#sweep)
+    if (pool) {
+      pool.limits = limits
+      return pool
+    }
+    pool = new Pool(host, port, limits, this.#clock, this.#sweep)
     this.#pools.set(run, pool)
     return pool
   }

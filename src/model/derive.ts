@@ -25,10 +25,21 @@ function drainingOf(app: App | undefined): readonly number[] {
 
 function routeOf(app: App | undefined, closing: boolean): Route | null {
   if (!app || app.standing.kind === 'gone') return null
-  const { path, hosts, strip, auth, hold, timeouts } = app.settings.route
+  const { path, hosts, strip, auth, hold, timeouts, connections } = app.settings.route
   // What takes leave needs a moment for it before it is cut.
   const streams = Math.min(app.settings.stop.streams, app.settings.stop.drain * 0.8)
-  return { app: app.name, path, hosts, strip, auth, hold, timeouts, streams, target: targetOf(app, closing) }
+  return {
+    app: app.name,
+    path,
+    hosts,
+    strip,
+    auth,
+    hold,
+    timeouts,
+    connections,
+    streams,
+    target: targetOf(app, closing),
+  }
 }
 
 function targetOf(app: App, closing: boolean): Target {

@@ -1,4 +1,4 @@
-import type { HoldSettings, TimeoutSettings } from './settings.ts'
+import type { ConnectionSettings, HoldSettings, TimeoutSettings } from './settings.ts'
 
 /** What became different about where requests go. Plain data. The whole table is a change from nothing. */
 export interface RouteChange {
@@ -20,6 +20,7 @@ export interface Route {
   readonly auth: 'token' | 'none'
   readonly hold: HoldSettings
   readonly timeouts: TimeoutSettings
+  readonly connections: ConnectionSettings
   /** See `StopSettings.streams`. */
   readonly streams: number
   readonly target: Target

@@ -38,6 +38,7 @@ export interface RouteSettings {
   readonly auth: 'token' | 'none'
   readonly hold: HoldSettings
   readonly timeouts: TimeoutSettings
+  readonly connections: ConnectionSettings
 }
 
 export interface HoldSettings {
@@ -52,6 +53,32 @@ export interface TimeoutSettings {
   readonly connect: number
   /** From the last request byte to the first byte of the response head. 0 = no limit. */
   readonly response: number
+}
+
+/** Of the gateway's connections to one instance. */
+export interface ConnectionSettings {
+  /** At once, tunnels and streams among them. */
+  readonly max: number
+  /** Requests that wait for one of them; one more is refused with 503. */
+  readonly queue: number
+  /** How long one may be idle and is used again. Null: less than the app keeps it, by what it says. */
+  readonly idle: number | null
+}
+
+/** What any client may take its time for; each is noticed up to 250 ms late. */
+export interface ClientTimeouts {
+  /** From the first byte of a head (of the first one: from the connection) to its last. */
+  readonly head: number
+  /** A body is looked at this often: it must have come at `bodyRate`, or if it is chunked, have come at all. */
+  readonly body: number
+  /** Bytes a second of a body with a length. A chunked one may be a stream of rare events. */
+  readonly bodyRate: number
+  /** An idle connection is closed after this long. */
+  readonly keepAlive: number
+  /** A client that takes no byte of its response for so long is gone, an app that takes none of an upload stuck. */
+  readonly stall: number
+  /** A tunnel through which nothing went for so long is closed; 0 for never, TCP keep-alive finds the dead. */
+  readonly tunnel: number
 }
 
 export interface HealthSettings {

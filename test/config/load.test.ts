@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, realpath, rename, rm, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
+import { defaultTimeouts } from '../../src/config/complete.ts'
 import { loadConfig, type Loaded, type LoadOptions } from '../../src/config/load.ts'
 import { formatProblems, type Problem } from '../../src/config/problem.ts'
 
@@ -42,7 +43,7 @@ describe('finding the configuration', () => {
     assert.equal(config.root, cwd)
     assert.equal(config.appsDir, join(cwd, 'apps'))
     assert.equal(config.stateDir, join(cwd, '.quaymaster'))
-    assert.deepEqual(config.listen, { host: 'localhost', port: 8080 })
+    assert.deepEqual(config.listen, { host: 'localhost', port: 8080, timeouts: defaultTimeouts })
     assert.deepEqual(config.admin, { host: '127.0.0.1', port: 8081 })
     assert.deepEqual(config.auth, { tokens: [] })
     assert.ok(config.starts.parallel >= 4)
@@ -260,7 +261,7 @@ export default defineConfig({
     const { config } = await configOf({
       overrides: { port: 0, adminPort: 0, host: '::1', apps: 'a', state: 's', workers: 3 },
     })
-    assert.deepEqual([config.listen, config.admin.port, config.workers], [{ host: '::1', port: 0 }, 0, 3])
+    assert.deepEqual([config.listen.host, config.listen.port, config.admin.port, config.workers], ['::1', 0, 0, 3])
     assert.deepEqual([config.appsDir, config.stateDir], [join(cwd, 'a'), join(cwd, 's')])
   })
 })

@@ -19,6 +19,7 @@ describe('settingsFor', () => {
         auth: 'token',
         hold: { for: 30_000, max: 1_000 },
         timeouts: { connect: 5_000, response: 0 },
+        connections: { max: 4_096, queue: 1_024, idle: null },
       },
       instances: 1,
       command: null,
@@ -155,4 +156,25 @@ describe('parseManifest', () => {
       assert.match(parsed.problems[0]?.message ?? '', message)
     }
   })
+})
+
+it('reads what a client may take its time for, and what an instance may have of connections', () => {
+  const { listen } = configOf({ listen: { timeouts: { head: '5s', bodyRate: '1kb', tunnel: '1h', stall: undefined } } })
+  assert.deepEqual(listen.timeouts, {
+    head: 5_000,
+    body: 30_000,
+    bodyRate: 1_024,
+    keepAlive: 30_000,
+    stall: 120_000,
+    tunnel: 3_600_000,
+  })
+  const config = configOf({
+    defaults: { connections: { max: 100, queue: 10 } },
+    apps: { hello: { connections: { max: 8, idle: '1m' } } },
+  })
+  assert.deepEqual(settingsFor(config, 'hello').route.connections, { max: 8, queue: 10, idle: 60_000 })
+  for (const listen of [{ timeouts: { head: 0 } }, { timeouts: { bodyRate: '5' } }, { timeouts: { idle: 1 } }])
+    assert.throws(() => configOf({ listen }))
+  for (const connections of [{ max: 0 }, { queue: -1 }, { idle: 'soon' }])
+    assert.throws(() => configOf({ defaults: { connections } }))
 })

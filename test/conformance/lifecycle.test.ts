@@ -158,6 +158,38 @@ test('rule 117: a stream is in flight until its end, and is cut when its run has
   await rig.child.until(() => rig.reports.some(({ type }) => type === 'drained'), 'the report')
 })
 
+test('rule 119: with all connections to an instance in use requests wait in turn, then are told when to come', async () => {
+  await using rig = await startRig({
+    script: () => undefined,
+    route: { connections: { max: 1, queue: 1, idle: null }, timeouts: { connect: 5_000, response: 0 } },
+  })
+  const [first, second] = [await rig.dial(), await rig.dial()]
+  first.send(ask('GET /first'))
+  await rig.child.request()
+  second.send(ask('GET /second'))
+  await rig.child.until(() => rig.gateway.inflight().length === 2, 'the second in the queue')
+  const third = await rig.say(ask('GET /third'))
+  assert.deepEqual([third.status, third.field('retry-after')], [503, '1'])
+  rig.child.peers[0]?.send(ok)
+  assert.equal((await first.response()).body, 'ok')
+  assert.equal((await rig.child.request(2)).target, '/second')
+  rig.child.peers[0]?.send(ok)
+  assert.equal((await second.response()).body, 'ok')
+  assert.equal(rig.child.peers.length, 1)
+})
+
+test('rule 119: a request that waited too long for a connection is a 503', async () => {
+  await using rig = await startRig({
+    script: () => undefined,
+    route: { connections: { max: 1, queue: 1, idle: null }, timeouts: { connect: 50, response: 0 } },
+  })
+  const first = await rig.dial()
+  first.send(ask('GET /first'))
+  await rig.child.request()
+  assert.equal((await rig.say(ask('GET /second'))).status, 503)
+  assert.deepEqual([rig.child.peers.length, rig.child.requests.length], [1, 1])
+})
+
 test('rule 117: a request for an app that is being replaced waits, or is told when to come again', async () => {
   await using rig = await startRig()
   const waiting = { kind: 'waiting', why: 'being replaced', until: null } as const

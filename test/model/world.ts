@@ -29,6 +29,7 @@ export function settings(name: string, change: Partial<AppSettings> = {}): AppSe
       auth: 'token',
       hold: { for: 30_000, max: 1000 },
       timeouts: { connect: 5_000, response: 0 },
+      connections: { max: 4_096, queue: 1_024, idle: null },
     },
     instances: 1,
     command: null,
