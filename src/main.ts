@@ -1,9 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { openAdmin } from './admin/admin.ts'
 import type { Control } from './admin/control.ts'
 import { openControlSocket } from './admin/socket.ts'
 import { readOrCreateKey, readOrCreateToken, type KeptToken } from './admin/token.ts'
 import { loadConfig } from './config/load.ts'
 import { formatProblems } from './config/problem.ts'
+import { settingsFor } from './config/settings.ts'
 import { opensEverything, tokensOf } from './config/tokens.ts'
 import { watchFiles } from './config/watch.ts'
 import { openFrontDoor } from './gateway/open.ts'
@@ -11,6 +13,7 @@ import { systemClock } from './lib/clock.ts'
 import type { Running, UpOptions } from './lib/running.ts'
 import { StartError } from './lib/start-error.ts'
 import { quaymasterVersion } from './lib/version.ts'
+import { openAdoption } from './main/adoption.ts'
 import { perform } from './main/perform.ts'
 import { recentOutput } from './main/recent.ts'
 import { reloader } from './main/reload.ts'
@@ -19,6 +22,7 @@ import { loadRequest, settingsOf } from './main/settings.ts'
 import { routeChange } from './model/derive.ts'
 import type { Fleet } from './model/fleet.ts'
 import { limitedRuns } from './model/recycle.ts'
+import type { Launch } from './model/protocol.ts'
 import { describeFleet, type StatusDocument } from './model/status.ts'
 import { describeWaiting } from './model/waiting.ts'
 import { Journal } from './observe/journal.ts'
@@ -26,8 +30,8 @@ import { openLog } from './observe/log.ts'
 import { command } from './supervisor/command.ts'
 import { openIntake, type Intake } from './supervisor/intake.ts'
 import { Census } from './supervisor/census.ts'
+import { findLeft, versionAt } from './supervisor/left.ts'
 import { Processes } from './supervisor/processes.ts'
-import { endStrays } from './supervisor/strays.ts'
 import { Supervisor } from './supervisor/supervisor.ts'
 
 /**
@@ -51,9 +55,7 @@ export async function up(options: UpOptions): Promise<Running> {
   const log = opened.use(await openLog({ journal, out: process.stdout, format, color: options.color, ...config.log }))
   let kept: KeptToken | null = config.auth.tokens.length > 0 ? null : await readOrCreateToken(config.stateDir)
   for (const message of [...socket.notices, ...(kept?.notices ?? []), ...warnings]) notice('warn', message)
-  const strays = endStrays(config.stateDir, notice)
-  // Awaited below; an early failure of a later step must not turn this one into an unhandled rejection.
-  strays.catch(() => {})
+  const left = await findLeft(config.stateDir, notice)
 
   let tokens = tokensOf(config, kept?.token ?? null)
   const gateway = opened.use(
@@ -66,11 +68,13 @@ export async function up(options: UpOptions): Promise<Running> {
       sessions: { key: await readOrCreateKey(config.stateDir) },
       workers: config.workers,
       notice,
+      waits: true,
     }),
   )
   const processes = opened.use(
     new Processes({
       stateDir: config.stateDir,
+      left,
       clock,
       report: (event) => supervisor.send(event),
       traffic: (run) => gateway.traffic(run),
@@ -82,17 +86,23 @@ export async function up(options: UpOptions): Promise<Running> {
       notice,
     }),
   )
+  processes.setUrl(gateway.url)
+  const strays = processes.endStrays()
+  // Awaited below; an early failure of a later step must not turn this one into an unhandled rejection.
+  strays.catch(() => {})
   let intake: Intake | null = null
   const retain = retainVersions(() => intake)
   const supervisor = new Supervisor({
     clock,
     parallelStarts: config.starts.parallel,
+    nextRun: Math.max(0, ...left.adoptable.map((it) => it.run), ...left.strays.map((it) => it.run)) + 1,
     chance: Math.random,
     announce: (announcement) => journal.write({ type: 'announcement', announcement }),
     perform: (effect) => perform(effect, processes, intake),
     publish: (fleet, before, touched) => {
       gateway.change(routeChange(before, fleet, touched))
       retain(fleet, touched)
+      for (const app of touched) processes.setOff(app, fleet.apps.get(app)?.standing.kind === 'off')
     },
   })
   // The copies that apps run from go last, when nothing runs from them any more.
@@ -137,14 +147,21 @@ export async function up(options: UpOptions): Promise<Running> {
   )
 
   await strays
+  const versionOf = (launch: Launch): string => versionAt(left, launch, gateway.url).version
+  const adoption = openAdoption(left, gateway.url, (event) => supervisor.send(event))
   intake = await openIntake({
     appsDir: config.appsDir,
     stateDir: config.stateDir,
     clock,
     settings: settingsOf(config),
-    emit: (event) => supervisor.send(event),
+    emit: (event) => adoption.tell(event),
+    inherited: left.adoptable.map(({ app, launch }) => ({ app, version: versionOf(launch), file: launch.file })),
     notice,
   })
+  void intake.looked.then(() => adoption.finish((app) => settingsFor(config, app)))
+  // Who asks for an app that goes on shall not be told that there is none.
+  await Promise.race([adoption.settled, delay(longestWait, undefined, { ref: false })])
+  gateway.open()
 
   const reload = reloader({
     request: loadRequest(options),
@@ -202,6 +219,9 @@ export async function up(options: UpOptions): Promise<Running> {
 
 /** How long the greeting waits for the first look at the apps (milliseconds). */
 const firstVerdicts = 300
+
+/** How long connections wait for those apps that an earlier gateway left (milliseconds). */
+const longestWait = 1_000
 
 function isSettled(fleet: Fleet): boolean {
   return fleet.apps.size > 0 && fleet.apps.values().every((app) => app.standing.kind !== 'settling')

@@ -8,6 +8,8 @@ export interface FrontDoor extends AsyncDisposable {
   /** Without a slash at its end. */
   readonly url: string
   readonly port: number
+  /** Who came before waits until then: see `waits` of the options. */
+  open(): void
   /** From the next request on, and for those that wait, this is where requests go. */
   change(routes: RouteChange): void
   configure(auth: Auth): void

@@ -21,6 +21,7 @@ import { Exchange } from './exchange.ts'
 import { Hold } from './hold.ts'
 import { type InFlight, Inflight } from './inflight.ts'
 import { listen } from './listen.ts'
+import { Lobby } from './lobby.ts'
 import { createProxyEngine } from './proxy-relay.ts'
 import type { Front } from './served.ts'
 import { Sweep } from './sweep.ts'
@@ -43,6 +44,8 @@ export interface GatewayOptions {
   readonly report: (report: GatewayReport) => void
   /** Share the port with other gateways of ours (SO_REUSEPORT). Default: the port is ours alone. */
   readonly reusePort?: boolean
+  /** Connections are taken, but wait for `open` before a byte of them is read. Default: they do not. */
+  readonly waits?: boolean
   /** Default: a key of this gateway's own, and nobody else to tell of a sign-out. */
   readonly sessions?: SessionOptions
   /** Default: `defaultTimeouts`. */
@@ -57,6 +60,7 @@ export class Gateway implements AsyncDisposable {
   readonly #servers: readonly Server[]
   readonly #connections: Set<Connection>
   readonly #sweep: Sweep
+  readonly #lobby: Lobby
   readonly #cuts = new Map<number, NodeJS.Timeout>()
   readonly #index: OwnIndex
   #disposed: Promise<void> | null = null
@@ -86,13 +90,13 @@ export class Gateway implements AsyncDisposable {
     }
     // Half-open: a client that has said all it wants to say in a tunnel may still listen.
     const settings = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }
-    const create = (): Server => {
-      return createServer(settings, (socket) => void connections.add(new Connection(socket, front)))
-    }
+    const lobby = new Lobby((socket) => void connections.add(new Connection(socket, front)))
+    if (!options.waits) lobby.open()
+    const create = (): Server => createServer(settings, (socket) => lobby.admit(socket))
     const { servers, port } = await listen(create, options.host, options.port, options.reusePort)
     door.port = port
     door.cookie = `quaymaster-${port}`
-    return new Gateway(options.host, port, door, index, servers, connections, sweep)
+    return new Gateway(options.host, port, door, index, servers, connections, sweep, lobby)
   }
 
   private constructor(
@@ -103,6 +107,7 @@ export class Gateway implements AsyncDisposable {
     servers: readonly Server[],
     connections: Set<Connection>,
     sweep: Sweep,
+    lobby: Lobby,
   ) {
     this.url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
     this.port = port
@@ -111,6 +116,12 @@ export class Gateway implements AsyncDisposable {
     this.#servers = servers
     this.#connections = connections
     this.#sweep = sweep
+    this.#lobby = lobby
+  }
+
+  /** What waits is served from now on. */
+  open(): void {
+    this.#lobby.open()
   }
 
   /** Costs what changes, whatever the number of apps. */
@@ -137,6 +148,7 @@ export class Gateway implements AsyncDisposable {
     this.#door.closing = true
     for (const server of this.#servers) server.close()
     for (const connection of this.#connections) if (connection.isIdle) connection.socket.destroy()
+    this.#lobby[Symbol.dispose]()
     this.#door.hold[Symbol.dispose]()
     await Promise.resolve()
   }

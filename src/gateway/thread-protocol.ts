@@ -14,6 +14,7 @@ export interface ThreadStart {
   readonly routes: RouteChange
   readonly sessionKey: Uint8Array
   readonly timeouts: Partial<ClientTimeouts> | undefined
+  readonly waits: boolean
 }
 
 export type ToThread =
@@ -21,6 +22,7 @@ export type ToThread =
   | { readonly type: 'auth'; readonly auth: Auth }
   /** A browser signed out at another thread. */
   | { readonly type: 'revoke'; readonly session: string }
+  | { readonly type: 'open' }
   | { readonly type: 'stop' }
   | { readonly type: 'close' }
 

@@ -11,7 +11,7 @@ const batchSize = 256
 const inflightEvery = 250
 
 /** One of several gateways on the same port. Ends by itself when its listeners are closed. */
-async function serve({ host, port, auth, routes, sessionKey, timeouts }: ThreadStart): Promise<void> {
+async function serve({ host, port, auth, routes, sessionKey, timeouts, waits }: ThreadStart): Promise<void> {
   let batch: Entry[] = []
   let timer: NodeJS.Timeout | null = null
   const flush = (): void => {
@@ -34,6 +34,7 @@ async function serve({ host, port, auth, routes, sessionKey, timeouts }: ThreadS
     journal,
     clock: systemClock,
     reusePort: true,
+    waits,
     report: (report) => post({ type: 'report', report }),
     timeouts,
     sessions: { key: sessionKey, revoked: (session) => post({ type: 'revoke', session }) },
@@ -55,6 +56,8 @@ async function serve({ host, port, auth, routes, sessionKey, timeouts }: ThreadS
         return gateway.configure(message.auth)
       case 'revoke':
         return gateway.revoke(message.session)
+      case 'open':
+        return gateway.open()
       case 'stop':
         return void gateway.stopAccepting()
       case 'close':

@@ -37,6 +37,7 @@ export class GatewayThreads implements FrontDoor {
   /** By app: for threads that start later. */
   readonly #routes = new Map<string, Route>()
   #auth: Auth
+  #waits: boolean
   #closing = false
   #disposed: Promise<void> | null = null
 
@@ -61,8 +62,14 @@ export class GatewayThreads implements FrontDoor {
     this.port = port
     this.#options = options
     this.#auth = options.auth
+    this.#waits = options.waits ?? false
     this.#sessionKey = options.sessions?.key ?? randomBytes(32)
     this.#threads = new Set()
+  }
+
+  open(): void {
+    this.#waits = false
+    this.#tell({ type: 'open' })
   }
 
   change(change: RouteChange): void {
@@ -112,7 +119,8 @@ export class GatewayThreads implements FrontDoor {
   async #start(): Promise<void> {
     const { host, timeouts } = this.#options
     const routes = { put: [...this.#routes.values()], gone: [], drain: [...this.#draining.keys()], over: [] }
-    const start = { host, port: this.port, auth: this.#auth, routes, sessionKey: this.#sessionKey, timeouts }
+    const [auth, sessionKey, waits] = [this.#auth, this.#sessionKey, this.#waits]
+    const start = { host, port: this.port, auth, routes, sessionKey, waits, timeouts }
     const thread = new Thread(start, (message) => this.#hear(thread, message))
     this.#threads.add(thread)
     void thread.over.then((why) => this.#lose(thread, why))

@@ -11,6 +11,8 @@ export function perform(
   switch (effect.type) {
     case 'spawn':
       return processes.spawn(effect)
+    case 'adopt':
+      return processes.adopt(effect.run)
     case 'probe':
       return processes.probe(effect)
     case 'terminate':

@@ -70,6 +70,7 @@ class Draft {
       case 'remote':
       case 'settings':
       case 'vanished':
+      case 'adopted':
       case 'command':
       case 'wanted': {
         const noted = note(this.#fleet, event, this.#now)

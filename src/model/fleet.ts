@@ -70,8 +70,9 @@ export interface Falls {
 /** An instance in its first `startSlot` milliseconds occupies one of `parallelStarts` places; a slow boot then frees it. */
 const startSlot = 1_000
 
-export function emptyFleet(parallelStarts: number): Fleet {
-  return { apps: new Map(), nextRun: 1, nextGeneration: 1, queue: [], parallelStarts, closing: false }
+/** `nextRun` is above the runs of an earlier gateway that may still be adopted. */
+export function emptyFleet(parallelStarts: number, nextRun: number = 1): Fleet {
+  return { apps: new Map(), nextRun, nextGeneration: 1, queue: [], parallelStarts, closing: false }
 }
 
 /** A release is a candidate as long as an older one that proved itself could take over again. */

@@ -1,3 +1,4 @@
+import { describeExit, neverReady } from './ends.ts'
 import type { Address, Effect, Exit, Launch, ProbeResult, StopReason } from './protocol.ts'
 import type { AppSettings } from './settings.ts'
 
@@ -30,6 +31,8 @@ export interface Starting extends Run {
   readonly probes: number
   /** The last thing a readiness probe complained about. */
   readonly complaint: string | null
+  /** It was started by an earlier gateway: since when it is ours, and where it is expected to listen. */
+  readonly adopted: { readonly at: number; readonly address: Address | null } | null
 }
 
 export interface Ready extends Run {
@@ -112,6 +115,7 @@ export function beget(run: number, app: string, release: Release, settings: AppS
     deadline: now + settings.health.boot,
     probes: 0,
     complaint: null,
+    adopted: null,
   }
 }
 
@@ -172,10 +176,9 @@ function probed(instance: Instance, result: ProbeResult, settings: AppSettings, 
     const { run, app, release, born, pid, port } = instance
     const { address, note } = result
     const ready: Ready = { state: 'ready', run, app, release, born, pid, port, since: now, address, note, misses: 0 }
-    return {
-      instance: ready,
-      effects: [look(ready, settings, settings.health.interval), announceReady(ready, settings)],
-    }
+    const from = instance.adopted?.at ?? born
+    const next = look(ready, settings, settings.health.interval)
+    return { instance: ready, effects: [next, announceReady(ready, from, settings)] }
   }
   if (instance.state !== 'ready') return same(instance)
   if (result.ok) {
@@ -224,7 +227,12 @@ function tick(instance: Instance, settings: AppSettings, now: number): Stepped {
   if (deadline(instance) > now) return same(instance)
   switch (instance.state) {
     case 'starting':
-      return stop(instance, { kind: 'never-ready', reason: neverReady(instance, settings) }, settings, now)
+      return stop(
+        instance,
+        { kind: 'never-ready', reason: neverReady(settings.health.boot, instance.complaint) },
+        settings,
+        now,
+      )
     case 'draining':
       return stop(instance, instance.cause, settings, now)
     case 'stopping': {
@@ -247,18 +255,19 @@ function exited(instance: Instance, exit: Exit, now: number): Stepped {
   const cause: Cause =
     instance.state === 'draining' || instance.state === 'stopping'
       ? instance.cause
-      : { kind: 'died', reason: describeExit(exit, instance, now) }
+      : { kind: 'died', reason: describeExit(exit, instance.state === 'ready' ? now - instance.since : null) }
   return { instance: { state: 'exited', run, app, release, born, pid, port, exit, cause }, effects: [] }
 }
 
-function look(instance: Starting | Ready, settings: AppSettings, after: number): Effect {
+/** Asks for a look at it, `after` ms from now. */
+export function look(instance: Starting | Ready, settings: AppSettings, after: number): Effect {
   const { path, status, timeout, stall } = settings.health
   return {
     type: 'probe',
     run: instance.run,
     purpose: instance.state === 'ready' ? 'liveness' : 'readiness',
     after,
-    address: instance.state === 'ready' ? instance.address : null,
+    address: instance.state === 'ready' ? instance.address : expected(instance),
     path,
     status,
     timeout,
@@ -266,8 +275,13 @@ function look(instance: Starting | Ready, settings: AppSettings, after: number):
   }
 }
 
-function announceReady(ready: Ready, settings: AppSettings): Effect {
-  const { app, run, address, note, since, born } = ready
+/** One that was ready is asked where it was, and after a miss wherever it may be. */
+function expected({ adopted, probes }: Starting): Address | null {
+  return probes === 0 ? (adopted?.address ?? null) : null
+}
+
+function announceReady(ready: Ready, from: number, settings: AppSettings): Effect {
+  const { app, run, address, note, since } = ready
   const version = ready.release.launch.version
   const announcement = {
     kind: 'ready',
@@ -277,23 +291,8 @@ function announceReady(ready: Ready, settings: AppSettings): Effect {
     address,
     path: settings.route.path,
     version,
-    took: since - born,
+    took: since - from,
     note,
   } as const
   return { type: 'announce', announcement }
-}
-
-function neverReady(instance: Starting, settings: AppSettings): string {
-  const complaint = instance.complaint === null ? '' : `: ${instance.complaint}`
-  return `not ready within ${settings.health.boot / 1000}s${complaint}`
-}
-
-function describeExit(exit: Exit, instance: Starting | Ready, now: number): string {
-  if (exit.error !== null) return exit.error
-  const how = exit.signal === null ? `exited with code ${exit.code ?? '?'}` : `was killed by ${exit.signal}`
-  const when =
-    instance.state === 'starting'
-      ? `before it was ready${exit.code === 0 ? ' (an app has to stay in the foreground)' : ''}`
-      : `after ${((now - instance.since) / 1000).toFixed(1)}s of service`
-  return `${how} ${when}${exit.lastLine === null ? '' : `: ${exit.lastLine}`}`
 }

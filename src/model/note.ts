@@ -1,3 +1,4 @@
+import { adopted } from './adopt.ts'
 import { type App, type Fleet, type Standing } from './fleet.ts'
 import { isAlive, type Release } from './instance.ts'
 import type { Effect, Event, Launch } from './protocol.ts'
@@ -11,7 +12,7 @@ export type AppEvent = Extract<Event, { readonly app: string }>
 export function note(fleet: Fleet, event: AppEvent, now: number): { fleet: Fleet; effects: readonly Effect[] } {
   const known = fleet.apps.get(event.app)
   const effects: Effect[] = []
-  let nextGeneration = fleet.nextGeneration
+  let { nextGeneration, nextRun } = fleet
   const release = (launch: Launch): Release => ({ generation: nextGeneration++, launch })
   let app: App | undefined
   switch (event.type) {
@@ -46,6 +47,17 @@ export function note(fleet: Fleet, event: AppEvent, now: number): { fleet: Fleet
     case 'vanished':
       app = known && { ...known, standing: { kind: 'gone' }, current: null, good: null, cover: false }
       break
+    case 'adopted': {
+      // Only told of apps that nobody has heard of: what runs here is never confused with what ran before.
+      if (known) break
+      const [first] = event.instances
+      const fresh = newborn(event.app, event.settings, first?.launch.source ?? event.app, { kind: 'on' })
+      const taken = adopted(fresh, event, release, now)
+      app = taken.app
+      effects.push(...taken.effects)
+      nextRun = Math.max(nextRun, ...event.instances.map(({ run }) => run + 1))
+      break
+    }
     case 'command':
       app = known && commanded(known, event.verb, release)
       break
@@ -55,7 +67,7 @@ export function note(fleet: Fleet, event: AppEvent, now: number): { fleet: Fleet
   }
   if (!app || app === known) return { fleet, effects }
   const apps = new Map(fleet.apps).set(app.name, app)
-  return { fleet: { ...fleet, apps, nextGeneration }, effects }
+  return { fleet: { ...fleet, apps, nextGeneration, nextRun }, effects }
 }
 
 function newborn(name: string, settings: AppSettings, source: string, standing: Standing): App {

@@ -41,6 +41,15 @@ export type Event =
   | { readonly type: 'remote'; readonly app: string; readonly settings: AppSettings; readonly url: string }
   | { readonly type: 'settings'; readonly app: string; readonly settings: AppSettings }
   | { readonly type: 'vanished'; readonly app: string }
+  /** An earlier gateway started these, and they still run: told before the intake's first word about the app. */
+  | {
+      readonly type: 'adopted'
+      readonly app: string
+      readonly settings: AppSettings
+      /** The operator had stopped it. */
+      readonly off: boolean
+      readonly instances: readonly Adoptee[]
+    }
   // from the operator
   | { readonly type: 'command'; readonly app: string; readonly verb: 'start' | 'stop' | 'restart' }
   | { readonly type: 'shutdown' }
@@ -58,6 +67,17 @@ export type Event =
   | GatewayReport
   // from the clock
   | { readonly type: 'tick' }
+
+/** An instance of an earlier gateway, in the order of their runs. */
+export interface Adoptee {
+  readonly run: number
+  readonly pid: number
+  readonly port: number
+  /** Where it was found ready; null: it was not, yet. */
+  readonly address: Address | null
+  readonly born: number
+  readonly launch: Launch
+}
 
 /** What the gateway tells the supervisor. */
 export type GatewayReport =
@@ -115,6 +135,8 @@ export interface Traffic {
 
 export type Effect =
   | { readonly type: 'spawn'; readonly app: string; readonly run: number; readonly launch: Launch }
+  /** Go on with a run that an earlier gateway started. */
+  | { readonly type: 'adopt'; readonly run: number }
   /** Look at an instance once, `after` ms from now, and answer with `probed`. */
   | {
       readonly type: 'probe'
@@ -142,6 +164,13 @@ export type Announcement =
   | { readonly kind: 'refused'; readonly app: string; readonly reason: string }
   | { readonly kind: 'starting'; readonly app: string; readonly run: number; readonly version: string }
   | {
+      readonly kind: 'adopted'
+      readonly app: string
+      readonly run: number
+      readonly pid: number
+      readonly version: string
+    }
+  | {
       readonly kind: 'ready'
       readonly app: string
       readonly run: number
@@ -150,7 +179,7 @@ export type Announcement =
       /** Where the gateway serves it: `/hello`. */
       readonly path: string
       readonly version: string
-      /** Milliseconds from spawn to ready. */
+      /** Milliseconds from spawn to ready; of one that was adopted, from then to ready. */
       readonly took: number
       readonly note: string | null
     }

@@ -12,6 +12,10 @@ export function tell(announcement: Announcement, url = ''): Told {
       return bad(`cannot run: ${announcement.reason}`)
     case 'starting':
       return quiet(`starting run ${announcement.run} (version ${shortVersion(announcement.version)})`)
+    case 'adopted':
+      return good(
+        `goes on: an earlier gateway started it (${life(announcement)}, version ${shortVersion(announcement.version)})`,
+      )
     case 'ready': {
       const { took, run, pid, path, address, note } = announcement
       const where = address.host === '127.0.0.1' ? `port ${address.port}` : `[${address.host}]:${address.port}`

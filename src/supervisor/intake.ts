@@ -12,7 +12,7 @@ import { judgeDeclared, told } from './judge.ts'
 import { Lanes } from './lanes.ts'
 import { isIgnoredName, isLabel } from './names.ts'
 import { Register, type IntakeEvent } from './register.ts'
-import { Versions } from './versions.ts'
+import { Versions, type Inherited } from './versions.ts'
 import { watchFolder } from './watch.ts'
 import { findWriters } from './writers.ts'
 
@@ -24,11 +24,15 @@ export interface IntakeOptions {
   /** Milliseconds between two looks at what may change without an event. Default 1000. */
   readonly pollEvery?: number
   readonly emit: (event: IntakeEvent) => void
+  /** What already runs; its files stay. Default: nothing. */
+  readonly inherited?: readonly Inherited[]
   readonly notice: (level: 'info' | 'warn' | 'error', message: string) => void
 }
 
 /** Turns files and configuration into offers and refusals. Dispose it after the apps have stopped. */
 export interface Intake extends AsyncDisposable {
+  /** Resolves when every name in the folder and in the configuration has been seen once: who was not told of is not there. */
+  readonly looked: Promise<void>
   /** Takes a new configuration: every app is judged again and what differs is told. */
   configure(settings: Settings): void
   /** The versions of an app that may still be started; older copies are deleted. */
@@ -48,7 +52,8 @@ export async function openIntake(options: IntakeOptions): Promise<Intake> {
       2,
     )
   }
-  const versions = await Versions.open({ appsDir, stateDir: options.stateDir, notice: options.notice })
+  const { stateDir, notice, inherited = [] } = options
+  const versions = await Versions.open({ appsDir, stateDir, notice }, inherited)
   const intake = new WatchedFolder({ ...options, appsDir }, versions)
   await intake.open('error' in found ? found.error : null)
   return intake
@@ -68,6 +73,7 @@ class WatchedFolder implements Intake {
   readonly #household: Household<Entry> & { bench: { config: Settings } }
   readonly #entries = new Map<string, Entry>()
   readonly #register: Register
+  looked: Promise<void> = Promise.resolve()
   #watching: AsyncDisposable | null = null
   #timer: NodeJS.Timeout | null = null
   #polls = 0
@@ -122,7 +128,8 @@ class WatchedFolder implements Intake {
         else this.#touch(entry)
       },
     })
-    this.#scanning = this.#scanOnce(this.#firstScan())
+    this.looked = this.#firstScan()
+    this.#scanning = this.#scanOnce(this.looked)
     this.#timer = setInterval(() => this.#poll(), this.#options.pollEvery ?? 1_000)
   }
 
@@ -177,9 +184,8 @@ class WatchedFolder implements Intake {
       appear[index]?.()
     }
     for (const entry of entries) entry.touch()
-    for (const app of this.#household.bench.config.declared) {
-      if (!this.#household.claims.owner(app)) void this.#settleUnowned(app)
-    }
+    const unowned = this.#household.bench.config.declared.filter((app) => !this.#household.claims.owner(app))
+    await Promise.all(unowned.map(async (app) => await this.#settleUnowned(app)))
   }
 
   /** Looks at everything there is and everything there was; asked again meanwhile, it does so once more. */

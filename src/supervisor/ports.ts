@@ -37,6 +37,11 @@ export class Ports {
     throw new Error(`no free port was found in ${attempts} attempts on 127.0.0.1`)
   }
 
+  /** Somebody has it who did not get it here. */
+  claim(port: number): void {
+    this.#given.set(port, this.#clock.now())
+  }
+
   async #find(): Promise<number> {
     const [low, high] = range
     const candidates: number[] = []

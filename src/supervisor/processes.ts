@@ -8,8 +8,12 @@ import { Ports } from './ports.ts'
 import { ProcessTable } from './process-table.ts'
 import { Ring } from './ring.ts'
 import { Run, type Habitat } from './run.ts'
-import { InstanceRoll, type Notice } from './strays.ts'
 import type { Usage } from './usage.ts'
+import type { Left } from './left.ts'
+import { Pipes } from './pipes.ts'
+import { InstanceRoll } from './roll.ts'
+import type { Notice } from './notice.ts'
+import { endStrays } from './strays.ts'
 
 type SpawnEffect = Extract<Effect, { readonly type: 'spawn' }>
 type ProbeEffect = Extract<Effect, { readonly type: 'probe' }>
@@ -25,6 +29,8 @@ export interface ProcessesOptions {
   output(line: OutputLine): void
   urls(app: string): { readonly publicUrl: string; readonly basePath: string }
   readonly notice: Notice
+  /** What an earlier gateway left. */
+  readonly left: Left
 }
 
 /** How long dispose waits for what it has killed (milliseconds). */
@@ -41,17 +47,25 @@ export class Processes implements AsyncDisposable {
   /** What was said about environments, so that it is said once: `app message`. */
   readonly #said = new Set<string>()
   readonly #roll: InstanceRoll
+  readonly #pipes: Pipes
   readonly #habitat: Habitat
   #closed = false
 
   constructor(options: ProcessesOptions) {
     this.#options = options
-    this.#roll = new InstanceRoll(options.stateDir, options.notice)
+    const { stateDir, left, notice } = options
+    this.#roll = new InstanceRoll(stateDir, [...left.adoptable, ...left.strays], notice)
+    this.#pipes = new Pipes(
+      stateDir,
+      left.adoptable.map((one) => one.pipes),
+      notice,
+    )
     this.#habitat = {
       clock: options.clock,
       ports: new Ports(options.clock),
       table: new ProcessTable(),
       pace: new Pace(),
+      pipes: this.#pipes,
       roll: this.#roll,
       environment: (spawn, port, marker) => this.#environment(spawn, port, marker),
       output: (line) => this.#output(line),
@@ -67,6 +81,33 @@ export class Processes implements AsyncDisposable {
     this.#runs.set(effect.run, run)
     if (this.#closed) run.kill()
     void this.#follow(effect.run, run)
+  }
+
+  /** Goes on with a run that an earlier gateway started. */
+  adopt(number: number): void {
+    const left = this.#options.left.adoptable.find((one) => one.run === number)
+    if (!left || this.#runs.has(number)) return
+    const run = new Run(left, this.#habitat, left)
+    this.#runs.set(number, run)
+    void this.#follow(number, run)
+    if (this.#closed) run.kill()
+  }
+
+  /** Ends what an earlier gateway left and nobody can go on with. */
+  async endStrays(): Promise<void> {
+    const { left, notice } = this.#options
+    await endStrays(left.strays, notice)
+    await Promise.all(left.strays.map(async (one) => await this.#roll.drop(one.run)))
+  }
+
+  /** The gateway's, which the apps are told: on file for a later one. */
+  setUrl(url: string): void {
+    this.#roll.setUrl(url)
+  }
+
+  /** Whether the operator has stopped an app: on file for a later gateway. */
+  setOff(app: string, off: boolean): void {
+    this.#roll.setOff(app, off)
   }
 
   probe(effect: ProbeEffect): void {
@@ -113,6 +154,7 @@ export class Processes implements AsyncDisposable {
     const late = delay(farewell, undefined, { signal: given.signal }).catch(() => {})
     await Promise.race([Promise.all(runs.map((run) => run.over)), late])
     given.abort()
+    await this.#pipes[Symbol.asyncDispose]()
     await this.#roll[Symbol.asyncDispose]()
   }
 
@@ -129,7 +171,11 @@ export class Processes implements AsyncDisposable {
     this.#options.output(line)
   }
 
-  async #environment(spawn: SpawnEffect, port: number, marker: string): Promise<Record<string, string>> {
+  async #environment(
+    spawn: Pick<SpawnEffect, 'app' | 'run' | 'launch'>,
+    port: number,
+    marker: string,
+  ): Promise<Record<string, string>> {
     const { app, run, launch } = spawn
     const given = { port, app, run, marker, ...this.#options.urls(app) }
     const { variables, faults } = await readEnvFiles(launch.envFiles)

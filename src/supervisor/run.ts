@@ -3,19 +3,23 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Clock } from '../lib/clock.ts'
 import type { Effect, Event, Exit, Traffic } from '../model/protocol.ts'
 import type { OutputLine } from '../observe/journal.ts'
+import { takeOver } from './adopted-child.ts'
 import { messageOf } from './errno.ts'
+import type { Adoptable } from './left.ts'
 import { allListeners, isWildcard } from './listeners.ts'
 import { Output } from './output.ts'
 import type { Pace } from './pace.ts'
+import type { Pipes } from './pipes.ts'
 import type { Ports } from './ports.ts'
 import { probe, type Subject } from './probe.ts'
 import { lookUp, type ProcessTable } from './process-table.ts'
 import { ProcessTree } from './process-tree.ts'
 import { spawnChild, type Child } from './spawn.ts'
-import type { InstanceRoll, Notice } from './strays.ts'
 import { memoryOf, usageOf, type Usage } from './usage.ts'
+import type { InstanceRoll, Recorded } from './roll.ts'
+import type { Notice } from './notice.ts'
 
-type SpawnEffect = Extract<Effect, { readonly type: 'spawn' }>
+type Spawn = Pick<Extract<Effect, { readonly type: 'spawn' }>, 'app' | 'run' | 'launch'>
 type ProbeEffect = Extract<Effect, { readonly type: 'probe' }>
 
 /** What all runs of a gateway share. */
@@ -24,12 +28,21 @@ export interface Habitat {
   readonly ports: Ports
   readonly table: ProcessTable
   readonly pace: Pace
+  readonly pipes: Pipes
   readonly roll: InstanceRoll
-  environment(spawn: SpawnEffect, port: number, marker: string): Promise<Record<string, string>>
+  environment(spawn: Spawn, port: number, marker: string): Promise<Record<string, string>>
   output(line: OutputLine): void
   report(event: Extract<Event, { readonly type: 'spawned' | 'probed' }>): void
   traffic(run: number): Traffic
   readonly notice: Notice
+}
+
+/** A run that has a process. */
+interface Life {
+  readonly child: Child
+  readonly port: number
+  readonly tree: ProcessTree
+  readonly output: Output
 }
 
 /** Between two looks at a tree that is to end (milliseconds). */
@@ -47,11 +60,14 @@ const unkillable = 15_000
 /** One child process and its tree, from the wish to the end. */
 export class Run {
   readonly over: Promise<void>
-  readonly #spawn: SpawnEffect
+  readonly #spawn: Spawn
   readonly #habitat: Habitat
-  readonly #marker: string = randomBytes(16).toString('hex')
+  /** It runs already: an earlier gateway has started it. */
+  readonly #left: Adoptable | null
+  readonly #marker: string
   readonly #ended = new AbortController()
   readonly #settle: () => void
+  #recorded: Recorded | null = null
   #wish: 'live' | 'terminate' | 'kill' = 'live'
   #tree: ProcessTree | null = null
   #subject: Subject | null = null
@@ -59,9 +75,11 @@ export class Run {
   #pending: NodeJS.Timeout | null = null
   #probing = false
 
-  constructor(spawn: SpawnEffect, habitat: Habitat) {
+  constructor(spawn: Spawn, habitat: Habitat, left: Adoptable | null = null) {
     this.#spawn = spawn
     this.#habitat = habitat
+    this.#left = left
+    this.#marker = left?.marker ?? randomBytes(16).toString('hex')
     const { promise, resolve } = Promise.withResolvers<void>()
     this.over = promise
     this.#settle = resolve
@@ -79,6 +97,7 @@ export class Run {
       this.#ended.abort()
       // Not waited for: what a later gateway looks for there is recognised as gone anyway.
       void this.#habitat.roll.drop(run)
+      if (this.#recorded?.pipes) void this.#habitat.pipes.release(this.#recorded.pipes)
       this.#settle()
     }
   }
@@ -86,11 +105,13 @@ export class Run {
   terminate(): void {
     if (this.#wish !== 'live') return
     this.#wish = 'terminate'
+    this.#note({ ending: true })
     void this.#tree?.terminate()
   }
 
   kill(): void {
     this.#wish = 'kill'
+    this.#note({ ending: true })
     void this.#tree?.kill()
   }
 
@@ -120,25 +141,9 @@ export class Run {
   }
 
   async #live(): Promise<Exit> {
-    const { app, run, launch } = this.#spawn
-    const { ports, roll, table } = this.#habitat
-    const port = await ports.take()
-    const env = await this.#habitat.environment(this.#spawn, port, this.#marker)
-    // On file before the child exists: a gateway killed in between is followed by one that finds it by its marker.
-    const recorded = { app, run, pid: null, startTime: null, marker: this.#marker, port }
-    await roll.put(recorded)
-    if (this.#wish !== 'live') return failed(`${launch.source} was stopped before it was started`)
-    const child = await spawnChild(launch, env, port)
-    if ('error' in child) return failed(child.error)
-    const born = this.#habitat.clock.now()
-    const output = this.#listen(child, port)
-    // A child that has ended by now has no start time any more; what it left is known by group and marker.
-    const started = (lookUp(child.pid) ?? (await table.scan()).get(child.pid))?.started ?? '0'
-    const tree = new ProcessTree(table, { pid: child.pid, started, marker: this.#marker })
-    this.#tree = tree
-    this.#subject = this.#describe(child.pid, port, born, tree)
-    void roll.put({ ...recorded, pid: child.pid, startTime: started })
-    this.#habitat.report({ type: 'spawned', run, pid: child.pid, port })
+    const life = this.#left === null ? await this.#begin() : this.#resume(this.#left)
+    if ('error' in life) return failed(life.error)
+    const { child, port, tree, output } = life
     this.#enforce()
     const { code, signal } = await child.ended
     tree.rootEnded()
@@ -147,6 +152,49 @@ export class Run {
     await output.finish(lastWords)
     const portTaken = !asked && !this.#wasReady && (output.portTaken || isOccupied(port))
     return { code, signal, error: null, lastLine: output.lastLine, portTaken }
+  }
+
+  async #begin(): Promise<Life | { readonly error: string }> {
+    const { app, run, launch } = this.#spawn
+    const { ports, pipes, roll, table, clock } = this.#habitat
+    const [port, pair] = await Promise.all([ports.take(), pipes.take()])
+    const env = await this.#habitat.environment(this.#spawn, port, this.#marker)
+    // On file before the child exists: a gateway killed in between is followed by one that finds it by its marker.
+    const known = { app, run, marker: this.#marker, port, launch, pipes: pair, address: null, ending: false }
+    this.#recorded = { ...known, pid: null, startTime: null, born: clock.now() }
+    await roll.put(this.#recorded)
+    if (this.#wish !== 'live') return { error: `${launch.source} was stopped before it was started` }
+    const child = await spawnChild(launch, env, port, pair)
+    if ('error' in child) return child
+    const born = clock.now()
+    const output = this.#listen(child, port)
+    // A child that has ended by now has no start time any more; what it left is known by group and marker.
+    const started = (lookUp(child.pid) ?? (await table.scan()).get(child.pid))?.started ?? '0'
+    const tree = this.#describe(child.pid, started, port, born)
+    this.#note({ pid: child.pid, startTime: started, born })
+    this.#habitat.report({ type: 'spawned', run, pid: child.pid, port })
+    return { child, port, tree, output }
+  }
+
+  /** Without a wait, so that the first probe finds everything in its place. */
+  #resume(left: Adoptable): Life {
+    const { pid, startTime, port, born, app, run } = left
+    this.#recorded = left
+    this.#wasReady = left.address !== null
+    this.#habitat.ports.claim(port)
+    const child = takeOver(left)
+    if (child.deaf) {
+      this.#habitat.notice('warn', `${app} run ${run} of an earlier gateway cannot be heard any more and is ended`)
+      this.terminate()
+    }
+    return { child, port, tree: this.#describe(pid, startTime, port, born), output: this.#listen(child, port) }
+  }
+
+  /** Writes down what has become known of it. */
+  #note(news: Partial<Recorded>): void {
+    if (this.#recorded === null || this.#ended.signal.aborted) return
+    this.#recorded = { ...this.#recorded, ...news }
+    void this.#habitat.roll.put(this.#recorded)
   }
 
   #listen(child: Child, port: number): Output {
@@ -158,8 +206,10 @@ export class Run {
     return output
   }
 
-  #describe(pid: number, port: number, born: number, tree: ProcessTree): Subject {
-    return {
+  #describe(pid: number, started: string, port: number, born: number): ProcessTree {
+    const tree = new ProcessTree(this.#habitat.table, { pid, started, marker: this.#marker })
+    this.#tree = tree
+    this.#subject = {
       pid,
       port,
       age: () => this.#habitat.clock.now() - born,
@@ -171,6 +221,7 @@ export class Run {
       proof: null,
       strays: { at: -Infinity, keys: new Set() },
     }
+    return tree
   }
 
   /** What was asked of the run before it had a process. */
@@ -226,7 +277,10 @@ export class Run {
     const result = await probe(effect, this.#subject, this.#ended.signal)
     this.#probing = false
     if (this.#ended.signal.aborted) return
-    if (result.ok) this.#wasReady = true
+    if (result.ok) {
+      if (!this.#wasReady) this.#note({ address: result.address })
+      this.#wasReady = true
+    }
     this.#habitat.report({ type: 'probed', run: effect.run, result })
   }
 }

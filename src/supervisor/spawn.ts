@@ -1,8 +1,9 @@
-import { existsSync } from 'node:fs'
+import { closeSync, existsSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { execa } from 'execa'
 import type { Launch } from '../model/protocol.ts'
 import { messageOf, reasonOf } from './errno.ts'
+import { openPipes, type OpenPipes, type PipePair } from './pipes.ts'
 
 export interface Child {
   readonly pid: number
@@ -14,16 +15,20 @@ export interface Child {
 
 /**
  * Starts a process in a session and group of its own. Never throws: a file that is still open for writing makes spawn
- * throw synchronously, a missing one makes it emit an error later, and both are the same sentence here.
+ * throw synchronously, a missing one makes it emit an error later, and both are the same sentence here. `pipes` are made
+ * already; without them it gets pipes that end with us.
  */
 export async function spawnChild(
   launch: Launch,
   env: Readonly<Record<string, string>>,
   port: number,
+  pipes: PipePair | null,
 ): Promise<Child | { readonly error: string }> {
   const [file, ...args] = commandLine(launch, port)
   if (file === undefined) return { error: `cannot start ${launch.source}: there is nothing to run` }
+  let open: OpenPipes | null = null
   try {
+    open = pipes && openPipes(pipes)
     const subprocess = execa(file, args, {
       cwd: launch.cwd,
       env,
@@ -32,23 +37,41 @@ export async function spawnChild(
       ...(launch.gid === null ? {} : { gid: launch.gid }),
       detached: true,
       stdin: 'ignore',
-      stdout: 'pipe',
-      stderr: 'pipe',
+      // Any descriptor will do; execa's type lists those up to 9.
+      stdout: (open?.theirs[0] as 3 | undefined) ?? 'pipe',
+      stderr: (open?.theirs[1] as 3 | undefined) ?? 'pipe',
       encoding: 'buffer',
       buffer: false,
       // Of no effect for detached children, and nothing for SIGKILL: the process tree is ended by ourselves.
       cleanup: false,
       reject: false,
     })
-    const { pid, nodeChildProcess, stdout, stderr } = subprocess
-    if (pid === undefined) return { error: explain(launch, (await subprocess).cause) }
+    const { pid, nodeChildProcess } = subprocess
+    if (pid === undefined) {
+      const { cause } = await subprocess
+      return { error: explain(launch, cause) }
+    }
+    const { stdout, stderr } = open ?? subprocess
+    if (!stdout || !stderr) throw new Error('it has no pipes')
     const ended: Child['ended'] = new Promise((resolve) => {
       nodeChildProcess.once('exit', (code, signal) => resolve({ code, signal }))
     })
-    return { pid, stdout, stderr, ended }
+    const child = { pid, stdout, stderr, ended }
+    for (const fd of open?.theirs ?? []) closeSync(fd)
+    open = null
+    return child
   } catch (error) {
     return { error: explain(launch, error) }
+  } finally {
+    if (open) drop(open)
   }
+}
+
+/** Nobody was started who could use them. */
+function drop({ stdout, stderr, theirs }: OpenPipes): void {
+  for (const fd of theirs) closeSync(fd)
+  stdout.destroy()
+  stderr.destroy()
 }
 
 /**

@@ -7,6 +7,8 @@ export interface SupervisorOptions {
   readonly clock: Clock
   /** How many instances may be in their first second at once. */
   readonly parallelStarts: number
+  /** Above the runs that an earlier gateway may have left. Default 1. */
+  readonly nextRun?: number
   /** Performs an effect; whatever comes of it returns as an event through `send`. Must not throw. */
   perform(effect: Exclude<Effect, { readonly type: 'announce' }>): void
   announce(announcement: Announcement): void
@@ -37,7 +39,7 @@ export class Supervisor implements AsyncDisposable {
 
   constructor(options: SupervisorOptions) {
     this.#options = options
-    this.#fleet = emptyFleet(options.parallelStarts)
+    this.#fleet = emptyFleet(options.parallelStarts, options.nextRun)
   }
 
   get fleet(): Fleet {

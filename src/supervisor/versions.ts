@@ -21,6 +21,14 @@ export interface Copy {
   readonly gid: number | null
 }
 
+/** What an earlier gateway started and this one goes on with. */
+export interface Inherited {
+  readonly app: string
+  readonly version: string
+  /** The program; it need not be a copy of ours. */
+  readonly file: string
+}
+
 export interface Original {
   readonly app: string
   readonly file: string
@@ -62,10 +70,18 @@ export class Versions implements AsyncDisposable {
     this.#options = options
   }
 
-  /** Removes what an earlier life left behind. */
-  static async open(options: VersionsOptions): Promise<Versions> {
+  /** Removes what an earlier life left behind, except what is still run from. */
+  static async open(options: VersionsOptions, inherited: readonly Inherited[] = []): Promise<Versions> {
     const versions = new Versions({ ...options, stateDir: path.resolve(options.stateDir) })
-    await versions.#clean()
+    await versions.#clean(new Set(inherited.map((it) => it.file)))
+    for (const { app, version, file } of inherited) {
+      const known = versions.#kept.find((it) => it.app === app && it.file === file)
+      if (known) known.versions.add(version)
+      else if (await versions.#isKept(file)) {
+        const copy = { digest: '', file, uid: null, gid: null }
+        versions.#kept.push({ ...copy, app, versions: new Set([version]), used: 0 })
+      }
+    }
     return versions
   }
 
@@ -196,9 +212,14 @@ export class Versions implements AsyncDisposable {
     }
   }
 
-  async #clean(): Promise<void> {
+  async #clean(inherited: ReadonlySet<string>): Promise<void> {
     const { appsDir, stateDir } = this.#options
-    await rm(path.join(stateDir, 'versions'), { recursive: true, force: true }).catch(() => undefined)
+    const home = path.join(stateDir, 'versions')
+    for (const it of await readdir(home, { recursive: true, withFileTypes: true }).catch(() => [])) {
+      const file = path.join(it.parentPath, it.name)
+      if (!it.isDirectory() && !inherited.has(file)) await rm(file, { force: true }).catch(() => undefined)
+    }
+    if (inherited.size === 0) await rm(home, { recursive: true, force: true }).catch(() => undefined)
     // A link may lead into a folder of apps/, and the copy then lies beside what it leads to.
     const folders = [appsDir]
     for (const it of await readdir(appsDir, { withFileTypes: true }).catch(() => [])) {
@@ -206,11 +227,17 @@ export class Versions implements AsyncDisposable {
     }
     for (const folder of folders) {
       for (const name of await readdir(folder).catch(() => [])) {
-        if (name.startsWith(prefix) && (await this.#isOurs(path.join(folder, name)))) {
-          await rm(path.join(folder, name), { force: true }).catch(() => undefined)
+        const file = path.join(folder, name)
+        if (name.startsWith(prefix) && !inherited.has(file) && (await this.#isOurs(file))) {
+          await rm(file, { force: true }).catch(() => undefined)
         }
       }
     }
+  }
+
+  async #isKept(file: string): Promise<boolean> {
+    const inState = file.startsWith(path.join(this.#options.stateDir, 'versions') + path.sep)
+    return inState || (path.basename(file).startsWith(prefix) && (await this.#isOurs(file)))
   }
 
   /** A hidden copy proves by its name whose it is: the name is made of the content and the state folder. */

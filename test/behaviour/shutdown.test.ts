@@ -101,26 +101,6 @@ test('down stops it from another terminal', async () => {
   await assertGone(gateway)
 })
 
-test('kill -9 of the gateway, then up again: the strays are ended, every app runs once', async () => {
-  await using folder = await createFolder({ config: { defaults: { stop: { grace: '1s' } } } })
-  await folder.put('deaf.py', { fixture: 'deaf.py', words: { pids: folder.path('pids.txt') } })
-  await folder.put('hello.cjs', { fixture: 'hello.cjs', words: { tally: folder.path('starts.txt') } })
-  await using first = await startGateway({ folder })
-  await first.events.ready('deaf')
-  const { pid } = await first.events.ready('hello')
-  const strays = [pid, ...(await folder.lines('pids.txt')).map(Number)]
-  first.child.kill('SIGKILL')
-  await first.ended
-  await using second = await startGateway({ folder })
-  await second.events.ready('deaf')
-  const hello = await second.events.ready('hello')
-  await eventually(() => !strays.some(isAlive), { what: 'the strays to be gone' })
-  assert.equal((await folder.lines('starts.txt')).length, 2)
-  assert.equal((await ask(second, '/hello/')).headers['x-pid'], String(hello.pid))
-  // The gateway, hello, deaf and its two grandchildren.
-  assert.equal(processesOf(folder.dir).length, 5)
-})
-
 test('a process that took over the PID of a stray is not touched', async () => {
   await using folder = await createFolder({ apps: { 'hello.cjs': 'hello.cjs' } })
   await using first = await startGateway({ folder })

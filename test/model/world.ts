@@ -197,6 +197,8 @@ export class World {
       case 'kill':
         this.#later(1, () => this.die(effect.run, { signal: 'SIGKILL' }))
         return
+      // Nothing is left of an earlier life in this world.
+      case 'adopt':
       case 'forget':
         return
       case 'announce':

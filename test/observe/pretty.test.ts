@@ -19,6 +19,10 @@ const told: { readonly [K in Announcement['kind']]: readonly [Extract<Announceme
     { kind: 'starting', app: 'hi', run: 4, version: '0123456789abcdef' },
     'hi    · starting run 4 (version 01234567)',
   ],
+  adopted: [
+    { kind: 'adopted', app: 'hi', run: 4, pid: 123, version: '0123456789abcdef' },
+    'hi    ● goes on: an earlier gateway started it (run 4, PID 123, version 01234567)',
+  ],
   ready: [
     {
       kind: 'ready',

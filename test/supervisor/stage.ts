@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { systemClock } from '../../src/lib/clock.ts'
 import type { Effect, Event, Exit, Launch, ProbeResult, Traffic } from '../../src/model/protocol.ts'
 import type { OutputLine } from '../../src/observe/journal.ts'
+import { nothingLeft } from '../../src/supervisor/left.ts'
 import { Processes } from '../../src/supervisor/processes.ts'
 
 type Report = Extract<Event, { type: 'spawned' | 'exited' | 'probed' }>
@@ -30,6 +31,7 @@ export class Stage implements AsyncDisposable {
     this.dir = dir
     this.processes = new Processes({
       stateDir: join(dir, 'state'),
+      left: nothingLeft,
       clock: systemClock,
       report: (event) => this.#note(() => this.reports.push(event)),
       traffic: () => this.traffic,

@@ -1,0 +1,59 @@
+import type { AppSettings } from '../model/settings.ts'
+import type { Adoptee, Event } from '../model/protocol.ts'
+import { type Left, versionAt } from '../supervisor/left.ts'
+import type { IntakeEvent } from '../supervisor/register.ts'
+
+export interface Adoption {
+  /** Passes on what the intake tells; before its first word about an app, what is left of that app is handed over. */
+  tell(event: IntakeEvent): void
+  /** The intake has seen everything there is: apps of which it did not tell have left, and what runs of them ends. */
+  finish(settingsFor: (app: string) => AppSettings): void
+  /** Resolves when of each app that was left it is known what becomes of it. */
+  readonly settled: Promise<void>
+}
+
+/** Stands between intake and supervisor until everything that an earlier gateway left has found its app. */
+export function openAdoption(left: Left, url: string, send: (event: Event) => void): Adoption {
+  const waiting = new Map<string, readonly Adoptee[]>()
+  const off = new Set(left.off)
+  for (const app of off) waiting.set(app, [])
+  const byApp = Map.groupBy(
+    [...left.adoptable].sort((a, b) => a.run - b.run),
+    (one) => one.app,
+  )
+  for (const [app, ones] of byApp) {
+    const instances = ones.map(({ run, pid, port, address, born, launch }): Adoptee => {
+      return { run, pid, port, address, born, launch: versionAt(left, launch, url) }
+    })
+    waiting.set(app, instances)
+  }
+  const undecided = new Set(byApp.keys())
+  const { promise: settled, resolve } = Promise.withResolvers<void>()
+  const decided = (app: string): void => {
+    undecided.delete(app)
+    if (undecided.size === 0) resolve()
+  }
+  const handOver = (app: string, settings: AppSettings): void => {
+    const instances = waiting.get(app)
+    if (!waiting.delete(app) || !instances) return
+    send({ type: 'adopted', app, settings, off: off.has(app), instances })
+  }
+  if (undecided.size === 0) resolve()
+  return {
+    settled,
+    tell(event) {
+      if (event.type !== 'vanished') handOver(event.app, event.settings)
+      send(event)
+      if (event.type !== 'settling' && event.type !== 'settings') decided(event.app)
+    },
+    finish(settingsFor) {
+      for (const app of waiting.keys()) {
+        if (!byApp.has(app)) continue
+        handOver(app, settingsFor(app))
+        send({ type: 'vanished', app })
+        decided(app)
+      }
+      waiting.clear()
+    },
+  }
+}

@@ -1,0 +1,55 @@
+import type { App } from './fleet.ts'
+import { beget, look, type Release, type Starting } from './instance.ts'
+import type { Adoptee, Effect, Event, Launch } from './protocol.ts'
+import type { AppSettings } from './settings.ts'
+
+/**
+ * Puts what an earlier gateway started into a fresh app, as if it had been started here: the newest version is current,
+ * an older one that had proved itself covers for it. What the intake offers then decides: the same version stays, another
+ * one replaces it.
+ */
+export function adopted(
+  app: App,
+  event: Extract<Event, { readonly type: 'adopted' }>,
+  release: (launch: Launch) => Release,
+  now: number,
+): { readonly app: App; readonly effects: readonly Effect[] } {
+  const { settings, off } = event
+  const releases = new Map<string, Release>()
+  const proven = new Set<Release>()
+  const instances: Starting[] = []
+  const effects: Effect[] = []
+  for (const adoptee of event.instances) {
+    const { launch, address } = adoptee
+    const its = releases.get(launch.version) ?? release(launch)
+    releases.set(launch.version, its)
+    if (address !== null) proven.add(its)
+    const instance = goOn(adoptee, app.name, its, settings, now)
+    const { run, pid } = adoptee
+    instances.push(instance)
+    effects.push({ type: 'adopt', run })
+    effects.push({
+      type: 'announce',
+      announcement: { kind: 'adopted', app: app.name, run, pid, version: launch.version },
+    })
+    // At once, and where it was found before.
+    effects.push(look(instance, settings, 0))
+  }
+  const current = [...releases.values()].at(-1) ?? null
+  const [good = null] = proven
+  const next: App = {
+    ...app,
+    settings,
+    standing: off ? { kind: 'off' } : app.standing,
+    current,
+    good,
+    cover: good !== null && good !== current,
+    instances,
+  }
+  return { app: next, effects }
+}
+
+function goOn(adoptee: Adoptee, app: string, release: Release, settings: AppSettings, now: number): Starting {
+  const { run, pid, port, born, address } = adoptee
+  return { ...beget(run, app, release, settings, now), pid, port, born, adopted: { at: now, address } }
+}
