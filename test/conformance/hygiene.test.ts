@@ -168,6 +168,9 @@ test('rule 59: a credential given twice is refused', async () => {
   await refuses(ask('GET /x', 'X-API-Token: other'))
   await refuses(ask('GET /x', `X-API-Token: ${token}`))
   await refuses(ask('GET /x', 'Authorization: Bearer a', 'Authorization: Bearer b'))
+  const bearer = `Authorization: Bearer ${token}\r\n`
+  for (const two of [bearer + bearer, `${bearer}authorization: Bearer b\r\n`, `${bearer}Authorization: Basic eDp5\r\n`])
+    await refuses(`GET /api/app1/x HTTP/1.1\r\nHost: h\r\n${two}\r\n`)
 })
 
 test('rule 59: any other single field given twice is refused or passed on whole', async () => {
@@ -267,6 +270,7 @@ test('rule 63: an invalid traceparent begins a new trace without tracestate', as
   }
   const twice = await sees(`traceparent: ${trace}`, `traceparent: ${trace}`)
   assert.equal(twice.all('traceparent').length, 1)
+  assert.notEqual(twice.all('traceparent')[0]?.slice(3, 35), trace.slice(3, 35))
 })
 
 test('rule 63: a request id is made here, told to both sides, and not taken from a client', async () => {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import net, { type AddressInfo, type Socket } from 'node:net'
 
 import { Gateway, type GatewayOptions } from '../../src/gateway/gateway.ts'
-import { systemClock } from '../../src/lib/clock.ts'
+import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import type { GatewayReport } from '../../src/model/protocol.ts'
 import type { Route, Target } from '../../src/model/route.ts'
 import { type Exchange, Journal } from '../../src/observe/journal.ts'
@@ -267,9 +267,10 @@ export interface RigOptions {
   readonly script?: Script
   readonly limits?: GatewayOptions['timeouts']
   readonly route?: Partial<Route>
+  readonly clock?: Clock
 }
 
-export async function startRig({ script, limits, route: more }: RigOptions = {}): Promise<Rig> {
+export async function startRig({ script, limits, route: more, clock = systemClock }: RigOptions = {}): Promise<Rig> {
   const child = await startChild(script)
   const journal = new Journal()
   const exchanges: Exchange[] = []
@@ -281,7 +282,7 @@ export async function startRig({ script, limits, route: more }: RigOptions = {})
     port: 0,
     auth: { tokens: [{ name: 'all', sha256, apps: null }] },
     journal,
-    clock: systemClock,
+    clock,
     report: (report) => void reports.push(report),
     ...(limits ? { timeouts: limits } : {}),
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { ask, known, route, startRig } from './kit.ts'
+import { ask, known, route, startRig, token } from './kit.ts'
 
 /** Section 6: path, prefix and redirects. */
 
@@ -157,6 +157,19 @@ test('rule 106: double slashes neither hide a prefix nor become a host', async (
     assert.doesNotMatch(it, /^30. \/\//)
 })
 
+test('rule 106: slashes in front of a path neither reach an app nor lead a browser to another host', async () => {
+  await using rig = await startRig()
+  const host = known.replace('Host: h', 'Host: app1.localhost')
+  for (const target of ['//evil.test/x', '///evil.test/x', '/a/..//evil.test/x', '/%2e//evil.test/x']) {
+    assert.equal((await rig.say(`GET ${target} HTTP/1.1\r\n${host}\r\n`)).status, 200, target)
+    assert.equal(rig.child.requests.at(-1)?.target, '/evil.test/x', target)
+    const form = new URLSearchParams({ token, next: target }).toString()
+    const signIn = `POST /-/login HTTP/1.1\r\nHost: h\r\nContent-Length: ${form.length}\r\n\r\n${form}`
+    const reply = await rig.say(signIn)
+    assert.deepEqual([reply.status, reply.field('location')], [303, '/evil.test/x'], target)
+  }
+})
+
 test('rule 107: paths are case-sensitive, and neither parameters nor backslashes separate', async () => {
   assert.deepEqual(await goes(['/API/APP1/x', '/api/App1/x', '/api/app1;v=1/x', '/api/app1/x;v=1', '/api/app1/a\\b']), [
     '404',
@@ -271,6 +284,14 @@ test('rule 110: no redirect of an app leads to another site through its slashes'
     `//localhost:${port}///evil.test`,
   ]))
     assert.match(value ?? '', /^\/[^/]/)
+  // Also where no prefix stands in front: an app that has a host of its own.
+  await using rig = await startRig()
+  const { port } = rig.child
+  for (const value of [`http://127.0.0.1:${port}//evil.test/x`, `//localhost:${port}///evil.test/x`]) {
+    rig.child.script = () => `HTTP/1.1 302 X\r\nLocation: ${value}\r\nContent-Length: 0\r\n\r\n`
+    const reply = await rig.say(`GET /x HTTP/1.1\r\n${known.replace('Host: h', 'Host: app1.localhost')}\r\n`)
+    assert.equal(reply.field('location'), '/evil.test/x', value)
+  }
 })
 
 test('rule 111: the path of a cookie is put under the prefix', async () => {

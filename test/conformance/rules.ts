@@ -26,7 +26,8 @@ export function formatRules(): string {
     .flatMap(([rule, tests]) => tests.map(({ file, name }) => `| ${rule} | [${file}](${file}) | ${name} |`))
   return `# Rules on the wire and their tests
 
-Written by \`node test/conformance/rules.ts\`; \`complete.test.ts\` keeps it true.
+Written by \`node test/conformance/rules.ts\`; \`complete.test.ts\` keeps it true. That each of them goes red when its rule
+is broken is shown by \`npm run proof:rules\`: the ways to break them are in \`mutants/\`.
 
 | Rule | File | Test |
 | ---: | --- | --- |
