@@ -96,6 +96,13 @@ export function umask(): z.ZodType<number> {
   })
 }
 
+/** A part of the whole: more than nothing, at most all. */
+export function share(): z.ZodType<number> {
+  return field('a number above 0 and at most 1, such as 0.1', (value) => {
+    return typeof value === 'number' && value > 0 && value <= 1 ? accept(value) : refuse('must be a share')
+  })
+}
+
 /** Statuses that count as healthy, inclusive pairs. */
 export function statuses(): z.ZodType<[number, number][]> {
   return field("200, '2xx', '200-399', or a list of these", (value) => {

@@ -176,6 +176,23 @@ export interface UserAppDefaults {
         age?: Duration | undefined
       }
     | undefined
+  /** How a new version proves itself before the old one goes. A first version has nothing to be compared with. */
+  rollout?:
+    | {
+        /**
+         * How long a new version serves with the old one standing by, counted from when all its instances are ready. A
+         * crash, missed probes, or answers clearly worse than the old one's take it back without a failed request.
+         * Default `'2s'`: most that crash, crash right after the start, and nobody likes to wait for a deploy. Both
+         * versions use memory until then. `0` replaces the old one as soon as the new one is ready.
+         */
+        soak?: Duration | undefined
+        /**
+         * The part of new requests that the new version gets meanwhile, above 0 and at most 1. Default `1`: a version
+         * that answers nobody proves nothing, and safe requests it fails are answered by the old one.
+         */
+        share?: number | undefined
+      }
+    | undefined
   /** While an app is starting or being replaced, its requests wait instead of failing. */
   hold?:
     | {

@@ -5,6 +5,7 @@ import type {
   HoldSettings,
   LimitSettings,
   RestartSettings,
+  RolloutSettings,
   StopSettings,
   TimeoutSettings,
 } from '../model/settings.ts'
@@ -35,6 +36,7 @@ export interface DefaultsLayer {
   readonly stop?: Partly<StopSettings> | undefined
   readonly restart?: Partly<RestartSettings> | undefined
   readonly limits?: Partly<LimitSettings> | undefined
+  readonly rollout?: Partly<RolloutSettings> | undefined
   readonly hold?: Partly<HoldSettings> | undefined
   readonly timeouts?: Partly<TimeoutSettings> | undefined
   readonly connections?: (Partly<Omit<ConnectionSettings, 'idle'>> & { readonly idle?: number | undefined }) | undefined

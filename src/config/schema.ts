@@ -16,6 +16,7 @@ const health = {
 const stop = { drain: duration().optional(), streams: duration().optional(), grace: duration().optional() }
 const restart = { min: duration(10).optional(), max: duration(10).optional(), forgive: duration(1).optional() }
 const limits = { memory: size().optional(), age: duration().optional() }
+const rollout = { soak: duration().optional(), share: app.share().optional() }
 const hold = { for: duration().optional(), max: whole(0, 1_000_000).optional() }
 const timeouts = { connect: duration(1).optional(), response: duration().optional() }
 
@@ -39,6 +40,7 @@ const shared = {
   stop: keys(stop).optional(),
   restart: keys(restart).optional(),
   limits: keys(limits).optional(),
+  rollout: keys(rollout).optional(),
   hold: keys(hold).optional(),
   timeouts: keys(timeouts).optional(),
   connections: keys(connections).optional(),
@@ -58,6 +60,7 @@ const deeper = {
   ...inside('stop', stop),
   ...inside('restart', { min: 1, forgive: 1 }),
   ...inside('limits', limits),
+  ...inside('rollout', rollout),
   ...inside('hold', { for: 1 }),
   ...inside('connections', { queue: 1, idle: 1 }),
   ...inside('timeouts', timeouts),

@@ -40,17 +40,19 @@ export function settingsFor(config: Config, name: string, manifest?: UserAppConf
     stop: { ...builtIn.stop, ...said(app.stop) },
     restart: { ...builtIn.restart, ...said(app.restart) },
     limits: { ...builtIn.limits, ...said(app.limits) },
+    rollout: { ...builtIn.rollout, ...said(app.rollout) },
     target,
   })
 }
 
 /** What holds when nobody says otherwise. The reasons stand with the fields in config.ts. */
-const builtIn: Pick<AppSettings, 'health' | 'stop' | 'restart' | 'limits'> &
+const builtIn: Pick<AppSettings, 'health' | 'stop' | 'restart' | 'limits' | 'rollout'> &
   Pick<AppSettings['route'], 'hold' | 'timeouts' | 'connections'> = {
   health: { path: null, status: [[200, 399]], interval: 2_000, timeout: 2_000, misses: 3, stall: 30_000, boot: 30_000 },
   stop: { drain: 10_000, streams: 1_000, grace: 10_000 },
   restart: { min: 100, max: 30_000, forgive: 1_000 },
   limits: { memory: 0, age: 0 },
+  rollout: { soak: 2_000, share: 1 },
   hold: { for: 30_000, max: 1_000 },
   timeouts: { connect: 5_000, response: 0 },
   connections: { max: 4_096, queue: 1_024, idle: null },
@@ -71,6 +73,7 @@ function merged(under: AppLayer, over: AppLayer): AppLayer {
     stop: { ...under.stop, ...said(over.stop) },
     restart: { ...under.restart, ...said(over.restart) },
     limits: { ...under.limits, ...said(over.limits) },
+    rollout: { ...under.rollout, ...said(over.rollout) },
     hold: { ...under.hold, ...said(over.hold) },
     timeouts: { ...under.timeouts, ...said(over.timeouts) },
     connections: { ...under.connections, ...said(over.connections) },

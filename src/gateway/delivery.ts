@@ -151,6 +151,7 @@ export class Delivery implements LinkUser {
 
   responded(head: Head, framing: Framing): void {
     const { connection, head: request, asked, mayPersist } = this.#errand
+    if (this.#errand.trial?.declines(head.status)) return this.#fail('bad-response', 'The version on trial failed.')
     this.#phase = answering
     connection.deadline = Number.POSITIVE_INFINITY
     // RFC 9110 §15.3.6: a 205 has no content; what an app sends with it all the same is read and dropped.
@@ -173,9 +174,8 @@ export class Delivery implements LinkUser {
   }
 
   whole(trailers: Head | null): void {
-    const { connection, asked } = this.#errand
     this.#whole = true
-    if (!this.#discards) connection.out.last(asked.trailers ? trailers : null)
+    if (!this.#discards) this.#errand.connection.out.last(this.#errand.asked.trailers ? trailers : null)
   }
 
   flush(): boolean {

@@ -9,6 +9,7 @@ import type { Credentials } from './auth/tokens.ts'
 import type { Hold } from './hold.ts'
 import type { Inflight } from './inflight.ts'
 import type { RelayEngine } from './relay.ts'
+import type { Trials } from './trials.ts'
 import type { Upstreams } from './upstreams.ts'
 
 /** What every request passes on its way: the parts of one gateway. The first four are replaced while it runs. */
@@ -23,6 +24,7 @@ export interface Door {
   readonly attempts: Attempts
   readonly hold: Hold
   readonly inflight: Inflight
+  readonly trials: Trials
   /** Connections to instances of ours. */
   readonly upstreams: Upstreams
   /** To hosts we do not run. */

@@ -3,6 +3,7 @@ import type { ClientTimeouts } from '../model/settings.ts'
 import type { Return } from './incoming.ts'
 import type { Passage } from './outgoing.ts'
 import type { Failure } from './relay.ts'
+import type { Try } from './trials.ts'
 
 /** The exchange a delivery is made for. */
 export interface Errand extends Passage, Return {
@@ -11,6 +12,8 @@ export interface Errand extends Passage, Return {
   /** Whether the connection may go on after this response, if nothing in the exchange forbids it. */
   readonly mayPersist: boolean
   readonly traffic: { in: number; out: number }
+  /** Set while the app has a version on trial. */
+  readonly trial: Try | null
   /** Of the final response, once its head is on its way. */
   status: number
   /** Over: null when the client has got its response. `persist`: the connection may serve on. */

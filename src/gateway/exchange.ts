@@ -15,13 +15,14 @@ import type { Flight } from './inflight.ts'
 import { asksForListing, listing } from './listing.ts'
 import { serveOwn, type Visitor } from './own.ts'
 import { authorityOf } from './outgoing.ts'
-import { type Asked, nothingAsked, readRequest, unreadAsked } from './read-head.ts'
+import { type Asked, isRepeatable, nothingAsked, readRequest, unreadAsked } from './read-head.ts'
 import type { Failure } from './relay.ts'
 import type { Patron } from './remote-client.ts'
 import { relayRemote } from './remote.ts'
-import { type Again, choose, isRepeatable, mayTryAgain, none, nothingSpent, retryAfter } from './retry.ts'
+import { type Again, choose, mayTryAgain, none, nothingSpent, retryAfter } from './retry.ts'
 import type { Served } from './served.ts'
 import { Story } from './story.ts'
+import type { Try } from './trials.ts'
 import { closing, holdFull, isLast, methods, refusal, refusalOf } from './verdict.ts'
 
 /**
@@ -56,6 +57,8 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
   /** Of a response relayed from a host we do not run: whether the connection may serve on, and who waits for `drain`. */
   persist = false
   drain: (() => void) | null = null
+  /** Set while the app has a version on trial. */
+  trial: Try | null = null
   /** Of the instance, for what it says of itself. */
   port = 0
   readonly #door: Door
@@ -145,7 +148,8 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
     // RFC 9110 §7.6.2: with nothing left to count, the answer is ours to give.
     if (asked.hops === 0) return this.reply(methods)
     if (decision.kind === 'remote') return this.#sendRemote(decision.match, decision.url)
-    this.#send(decision.match, choose(decision.upstreams, door.inflight), now)
+    this.trial = door.trials.take(route, this.#avoid ?? none, this)
+    this.#send(decision.match, choose(this.trial?.upstreams ?? decision.upstreams, door.inflight), now)
   }
 
   /** Waits for the app, and asks again. */
@@ -198,12 +202,10 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
     door.inflight.leave(this)
     if (this.#over) return
     if (failure === null) return this.#finish(persist)
-    const chances = {
-      upstream: this.#delivery?.upstream ?? null,
-      avoid: (this.#avoid ??= new Set<number>()),
-      spent: this.#spent,
-      repeatable: isRepeatable(this.head, this.asked),
-    }
+    const upstream = this.#delivery?.upstream ?? null
+    const avoid = (this.#avoid ??= new Set<number>())
+    const repeatable = isRepeatable(this.head, this.asked)
+    const chances = { upstream, avoid, spent: this.#spent, repeatable, trial: this.trial }
     this.#delivery = null
     const again = mayTryAgain(failure, chances, door)
     if (typeof again === 'string') return this.#settle(again, failure)

@@ -25,6 +25,8 @@ import { Lobby } from './lobby.ts'
 import { createProxyEngine } from './proxy-relay.ts'
 import type { Front } from './served.ts'
 import { Sweep } from './sweep.ts'
+
+import { Trials } from './trials.ts'
 import { Upstreams } from './upstreams.ts'
 import { refusal, refusalOf } from './verdict.ts'
 
@@ -131,6 +133,7 @@ export class Gateway implements AsyncDisposable {
     const names = [...put.map(({ app }) => app), ...gone]
     const before = new Set(names.flatMap((app) => runsOf(this.#index.routes.get(app))))
     changeIndex(this.#index, routes)
+    this.#door.trials.change(routes)
     const left = before.difference(new Set(put.flatMap(runsOf)))
     for (const run of left) upstreams.retire(run)
     hold.wake(names)
@@ -183,6 +186,7 @@ export class Gateway implements AsyncDisposable {
     this.#door.inflight.cutAll()
     for (const { socket } of this.#connections) socket.destroy()
     this.#door.upstreams[Symbol.dispose]()
+    this.#door.trials[Symbol.dispose]()
     this.#door.remotes[Symbol.dispose]()
     await Promise.all(closed)
     this.#sweep[Symbol.dispose]()
@@ -215,6 +219,7 @@ function createDoor(options: GatewayOptions, sweep: Sweep, index: RouteIndex): D
     hold: new Hold(),
     inflight: new Inflight(clock, (run) => report({ type: 'drained', run })),
     upstreams: new Upstreams(clock, sweep),
+    trials: new Trials(report, clock),
     remotes: createProxyEngine(),
     journal,
     clock,
@@ -257,5 +262,7 @@ function turnAway(connection: Connection, { journal, clock }: Door, { code, deta
 }
 
 function runsOf(route: Route | undefined): number[] {
-  return route?.target.kind === 'ready' ? route.target.upstreams.map(({ run }) => run) : []
+  if (route?.target.kind !== 'ready') return []
+  const { upstreams, rollout } = route.target
+  return (rollout ? [...upstreams, ...rollout.trial] : upstreams).map(({ run }) => run)
 }

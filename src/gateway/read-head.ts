@@ -8,7 +8,7 @@ import {
 } from '../http/fields.ts'
 import { type Framing, NONE, requestFraming } from '../http/framing.ts'
 import type { Head } from '../http/head.ts'
-import { GET, OPTIONS } from '../http/method.ts'
+import { GET, isSafe, OPTIONS } from '../http/method.ts'
 import { nameNumber } from '../http/names.ts'
 import { refuse, type Refusal } from '../http/refusal.ts'
 import { checkTarget, pathOf } from '../http/request-target.ts'
@@ -111,4 +111,9 @@ export const nothingAsked: Asked = {
 /** Of a head that is refused: only its target is told. */
 export function unreadAsked(target: string): Asked {
   return { ...nothingAsked, target }
+}
+
+/** RFC 9110 §9.2.1: safe, and with nothing of the body used up. */
+export function isRepeatable(head: Head, { framing }: Asked): boolean {
+  return isSafe(head.method) && (framing.kind === 'none' || (framing.kind === 'length' && framing.length === 0))
 }

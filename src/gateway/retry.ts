@@ -1,13 +1,11 @@
 import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import type { Head } from '../http/head.ts'
-import { isSafe } from '../http/method.ts'
 import type { Upstream } from '../model/route.ts'
 import type { Door } from './door.ts'
 import type { Inflight } from './inflight.ts'
-import type { Asked } from './read-head.ts'
 import type { Failure } from './relay.ts'
+import type { Try } from './trials.ts'
 
 /** After an instance broke off in silence: how long the news of its death may take to be seen at its port. */
 const deathTime = 25
@@ -31,11 +29,6 @@ export function choose(upstreams: readonly Upstream[], inflight: Inflight): Upst
 
 let turn = 0
 
-/** RFC 9110 §9.2.1: safe, and with nothing of the body used up. */
-export function isRepeatable(head: Head, { framing }: Asked): boolean {
-  return isSafe(head.method) && (framing.kind === 'none' || (framing.kind === 'length' && framing.length === 0))
-}
-
 interface Chances {
   /** Null for a host we do not run. */
   readonly upstream: Upstream | null
@@ -43,6 +36,7 @@ interface Chances {
   /** What was made use of before. */
   readonly spent: readonly Again[]
   readonly repeatable: boolean
+  readonly trial: Try | null
 }
 
 export type Again = 'again' | 'retry' | 'replay' | 'no'
@@ -54,9 +48,10 @@ export const nothingSpent: readonly Again[] = []
  * Whether a request that failed may be sent again: never twice to an instance that may have acted on it, unless
  * RFC 9110 §9.2.2 allows. `again`: nothing was sent. `retry`: a kept connection had gone stale, once. `replay`: the
  * instance died, once; a stale connection is often the first that is heard of a death, so one does not use up the other.
+ * What a version on trial fails before a byte was delivered is a `replay` too: the proven one is asked.
  */
 export function mayTryAgain(failure: Failure, chances: Chances, door: Door): Again | Promise<Again> {
-  const { upstream, avoid, spent, repeatable } = chances
+  const { upstream, avoid, spent, repeatable, trial } = chances
   const { code, reached, silent, reused } = failure
   if (upstream && (code === 'unreachable' || code === 'connection-lost'))
     door.report({ type: 'suspect', run: upstream.run })
@@ -65,7 +60,9 @@ export function mayTryAgain(failure: Failure, chances: Chances, door: Door): Aga
     avoid.add(upstream.run)
     return 'again'
   }
-  if (reached !== 'sent' || !silent || !repeatable || spent.includes('replay')) return 'no'
+  if (reached !== 'sent') return 'no'
+  if (trial?.fails(code) && repeatable && !spent.includes('replay')) return 'replay'
+  if (!silent || !repeatable || spent.includes('replay')) return 'no'
   if (code === 'cut' && upstream) {
     avoid.add(upstream.run)
     return 'replay'

@@ -1,10 +1,12 @@
-import { aliveOf, hasStartSlot, isCandidate, readyOf, type App, type Fleet, type Standing } from './fleet.ts'
+import { aliveOf, hasStartSlot, isCandidate, readyOf, type App, type Fleet } from './fleet.ts'
+import { demandsOf, type Demand } from './demands.ts'
 import { awaitsPredecessor, insists, insistsOnPort } from './apart.ts'
 import { rejectCandidate, settleFall } from './falls.ts'
-import { beget, deadline, isAlive, step, type Instance, type InstanceEvent, type Release } from './instance.ts'
+import { beget, deadline, isAlive, step, type Instance, type InstanceEvent } from './instance.ts'
 import { note } from './note.ts'
 import { dueOf, markDue, mayGo } from './recycle.ts'
 import type { Announcement, Effect, Event, StopReason } from './protocol.ts'
+import { tryCandidate } from './trial.ts'
 
 export interface Advanced {
   /** The same object when nothing changed. */
@@ -72,7 +74,8 @@ class Draft {
       case 'vanished':
       case 'adopted':
       case 'command':
-      case 'wanted': {
+      case 'wanted':
+      case 'observed': {
         const noted = note(this.#fleet, event, this.#now)
         this.#fleet = noted.fleet
         this.#effects.push(...noted.effects)
@@ -86,14 +89,10 @@ class Draft {
     this.#touched.add(name)
     let app = this.#fleet.apps.get(name)
     if (!app) return
-    // A release has proved itself once all the instances it should have are ready together.
-    if (app.current && isCandidate(app) && readyOf(app, app.current) >= app.settings.instances) {
-      app = { ...app, good: app.current, cover: false }
-      this.#put(app)
-    } else if (app.current && app.good === null && readyOf(app, app.current) > 0) {
-      app = { ...app, good: app.current }
-      this.#put(app)
-    }
+    const tried = tryCandidate(app, this.#now)
+    if (tried.app !== app) this.#put(tried.app)
+    if (tried.announcement) this.#announce(tried.announcement)
+    app = tried.app
     const demands = demandsOf(app, this.#fleet.closing)
     this.#retire(app, demands)
     this.#giveUpHung(name)
@@ -136,6 +135,7 @@ class Draft {
         this.#put({ ...app, standing: { kind: 'on' } })
         touched.push(name)
       }
+      if (app.trial?.until && app.trial.until <= this.#now) touched.push(name)
       for (const it of app.instances) {
         if (deadline(it) <= this.#now && this.#step(it, { type: 'tick' })) touched.push(name)
       }
@@ -271,28 +271,4 @@ class Draft {
   #announce(announcement: Announcement): void {
     this.#effects.push({ type: 'announce', announcement })
   }
-}
-
-interface Demand {
-  readonly release: Release
-  readonly count: number
-}
-
-/** How many instances of which release an app should have alive now. */
-function demandsOf(app: App, closing: boolean): readonly Demand[] {
-  if (closing || !app.current || !runs(app.standing)) return []
-  const { instances } = app.settings
-  const demands: Demand[] = [{ release: app.current, count: dueOf(app) ? instances + 1 : instances }]
-  if (app.good && app.cover && isCandidate(app)) {
-    const { current, good } = app
-    const others = app.instances.filter((it) => it.state === 'ready' && it.release.generation !== good.generation)
-    const serving = others.filter((it) => it.release.generation <= current.generation).length
-    demands.push({ release: good, count: Math.max(0, instances - serving) })
-  }
-  return demands
-}
-
-/** A resting app keeps what it has; it only starts nothing. */
-function runs(standing: Standing): boolean {
-  return standing.kind === 'on' || standing.kind === 'resting'
 }

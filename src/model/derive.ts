@@ -1,5 +1,7 @@
 import type { App, Fleet } from './fleet.ts'
-import type { Route, RouteChange, Target } from './route.ts'
+import type { Ready } from './instance.ts'
+import type { Rollout, Route, RouteChange, Target, Upstream } from './route.ts'
+import { hasStandby } from './trial.ts'
 
 /**
  * What is different about where requests go, between two fleets that differ in the apps named and in nothing else. An app
@@ -44,12 +46,10 @@ function routeOf(app: App | undefined, closing: boolean): Route | null {
 
 function targetOf(app: App, closing: boolean): Target {
   const { standing } = app
-  const upstreams = app.instances.flatMap((it) =>
-    it.state === 'ready' ? [{ run: it.run, host: it.address.host, port: it.address.port }] : [],
-  )
+  const { upstreams, rollout } = readyIn(app)
   if (standing.kind === 'remote') return standing
   if (closing) return { kind: 'closed', why: 'the gateway is shutting down' }
-  if (upstreams.length > 0) return { kind: 'ready', upstreams }
+  if (upstreams.length > 0) return { kind: 'ready', upstreams, ...(rollout && { rollout }) }
   switch (standing.kind) {
     case 'settling':
       return { kind: 'waiting', why: 'its file is still being written', until: null }
@@ -64,4 +64,25 @@ function targetOf(app: App, closing: boolean): Target {
     case 'gone':
       return { kind: 'closed', why: 'it was removed' }
   }
+}
+
+/** While a version is tried out, it gets nothing before its soak begins, and then its share. */
+function readyIn(app: App): { readonly upstreams: readonly Upstream[]; readonly rollout: Rollout | null } {
+  const ready = app.instances.filter((it) => it.state === 'ready')
+  const { trial } = app
+  const onTrial = ready.filter((it) => it.release.generation === trial?.generation)
+  if (!trial || !hasStandby(app) || onTrial.length === ready.length)
+    return { upstreams: ready.map(upstreamOf), rollout: null }
+  const upstreams = ready.filter((it) => !onTrial.includes(it)).map(upstreamOf)
+  const { generation, until } = trial
+  const rollout = {
+    generation,
+    trial: until === null ? [] : onTrial.map(upstreamOf),
+    share: app.settings.rollout.share,
+  }
+  return { upstreams, rollout }
+}
+
+function upstreamOf({ run, address }: Ready): Upstream {
+  return { run, host: address.host, port: address.port }
 }

@@ -1,9 +1,10 @@
 import type { App } from './fleet.ts'
 import type { Instance } from './instance.ts'
 import type { Announcement } from './protocol.ts'
+import { addTallies } from './tally.ts'
 import { backoff, charge, noFalls } from './restart.ts'
 
-interface Fallen {
+export interface Fallen {
   readonly app: App
   readonly announcement: Announcement | null
 }
@@ -18,6 +19,8 @@ export function rejectCandidate(app: App, reason: string, now: number): Fallen {
       ...app,
       current: good,
       cover: false,
+      trial: null,
+      record: app.trial ? addTallies(app.record, app.trial.proven) : app.record,
       falls: noFalls,
       standing: app.standing.kind === 'resting' ? { kind: 'on' } : app.standing,
       rejected: { version, reason, at: now },

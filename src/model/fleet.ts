@@ -1,5 +1,6 @@
 import { deadline, isAlive, type Instance, type Release } from './instance.ts'
 import type { AppSettings } from './settings.ts'
+import type { Tally } from './tally.ts'
 
 /** All apps by name. Immutable, replaced whole by `advance`. */
 export interface Fleet {
@@ -31,6 +32,10 @@ export interface App {
    * it starts once the predecessor has gone, and requests are held in between.
    */
   readonly apart: number | null
+  /** From the offer of a candidate to its verdict; null when nothing is tried out. */
+  readonly trial: Trial | null
+  /** How `good` was seen to answer so far, for whatever is compared with it. */
+  readonly record: Tally
   /** The newest offer that did not make it, and why: shown until another one does. */
   readonly rejected: { readonly version: string; readonly reason: string; readonly at: number } | null
   readonly falls: Falls
@@ -39,6 +44,15 @@ export interface App {
   /** How many have made way like that. */
   readonly recycled: number
   readonly instances: readonly Instance[]
+}
+
+export interface Trial {
+  readonly generation: number
+  /** When the soak is over; null until it has begun, which it does with all instances ready. */
+  readonly until: number | null
+  /** How the candidate and, since the offer, the proven release were seen to answer. */
+  readonly answers: Tally
+  readonly proven: Tally
 }
 
 export type Standing =
@@ -102,6 +116,7 @@ export function nextDeadline(fleet: Fleet, now: number): number {
   let next = Infinity
   for (const app of fleet.apps.values()) {
     if (app.standing.kind === 'resting') next = Math.min(next, app.standing.until)
+    if (app.trial?.until) next = Math.min(next, app.trial.until)
     for (const it of app.instances) {
       next = Math.min(next, deadline(it))
       const slotFree = it.born + startSlot

@@ -4,6 +4,8 @@ import { isAlive, type Release } from './instance.ts'
 import type { Effect, Event, Launch } from './protocol.ts'
 import { noFalls, wakeInterval } from './restart.ts'
 import type { AppSettings } from './settings.ts'
+import { noAnswers } from './tally.ts'
+import { noteAnswers } from './trial.ts'
 
 /** The events that concern an app as a whole: what the intake found, what the operator said, what a request wants. */
 export type AppEvent = Extract<Event, { readonly app: string }>
@@ -38,6 +40,7 @@ export function note(fleet: Fleet, event: AppEvent, now: number): { fleet: Fleet
         current: null,
         good: null,
         cover: false,
+        trial: null,
         rejected: null,
       }
       break
@@ -45,7 +48,7 @@ export function note(fleet: Fleet, event: AppEvent, now: number): { fleet: Fleet
       app = known && { ...known, settings: event.settings }
       break
     case 'vanished':
-      app = known && { ...known, standing: { kind: 'gone' }, current: null, good: null, cover: false }
+      app = known && { ...known, standing: { kind: 'gone' }, current: null, good: null, cover: false, trial: null }
       break
     case 'adopted': {
       // Only told of apps that nobody has heard of: what runs here is never confused with what ran before.
@@ -64,6 +67,9 @@ export function note(fleet: Fleet, event: AppEvent, now: number): { fleet: Fleet
     case 'wanted':
       app = known && wanted(known, now)
       break
+    case 'observed':
+      app = known && noteAnswers(known, event.generation, event.answers, event.proven)
+      break
   }
   if (!app || app === known) return { fleet, effects }
   const apps = new Map(fleet.apps).set(app.name, app)
@@ -79,6 +85,8 @@ function newborn(name: string, settings: AppSettings, source: string, standing: 
     current: null,
     good: null,
     cover: false,
+    trial: null,
+    record: noAnswers,
     apart: null,
     rejected: null,
     falls: noFalls,
@@ -100,7 +108,7 @@ function offered(
     return app.standing.kind === 'resting' ? next : { ...next, standing }
   }
   const good = provenBy(app)
-  return { ...next, standing, current: release(launch), good, cover: serves(app, good), falls: noFalls }
+  return candidate({ ...next, standing, good }, release(launch))
 }
 
 function refused(known: App | undefined, event: Extract<AppEvent, { readonly type: 'refused' }>, now: number): App {
@@ -122,11 +130,17 @@ function refused(known: App | undefined, event: Extract<AppEvent, { readonly typ
 
 function commanded(app: App, verb: 'start' | 'stop' | 'restart', release: (launch: Launch) => Release): App {
   if (!app.current || app.standing.kind === 'gone') return app
-  if (verb === 'stop') return { ...app, standing: { kind: 'off' } }
+  if (verb === 'stop') return { ...app, standing: { kind: 'off' }, trial: null }
   if (verb === 'start') return app.standing.kind === 'on' ? app : { ...app, standing: { kind: 'on' }, falls: noFalls }
-  const good = provenBy(app)
-  const current = release(app.current.launch)
-  return { ...app, standing: { kind: 'on' }, current, good, cover: serves(app, good), falls: noFalls, rejected: null }
+  const next: App = { ...app, standing: { kind: 'on' }, good: provenBy(app), rejected: null }
+  return candidate(next, release(app.current.launch))
+}
+
+/** A release that has to prove itself before it replaces the one that serves. */
+function candidate(app: App, current: Release): App {
+  const { generation } = current
+  const trial = { generation, until: null, answers: noAnswers, proven: noAnswers }
+  return { ...app, current, cover: serves(app, app.good), trial: app.good ? trial : null, falls: noFalls }
 }
 
 function wanted(app: App, now: number): App {

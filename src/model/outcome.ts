@@ -1,4 +1,5 @@
-import { readyOf, type App } from './fleet.ts'
+import { isCandidate, readyOf, type App } from './fleet.ts'
+import type { Release } from './instance.ts'
 
 /** What became of an operator's command, or that it is not yet decided. */
 export type Outcome =
@@ -37,11 +38,20 @@ export function outcomeOf(
   if (verb === 'stop') return app.instances.length === 0 ? { decided: true, ok: true, state: 'off' } : undecided
   if (app.standing.kind === 'off') return { decided: true, ok: false, reason: 'it was stopped meanwhile' }
   if (app.rejected && app.rejected.at >= since) return { decided: true, ok: false, reason: app.rejected.reason }
+  if (isProven(app, generation) && readyOf(app, app.current) >= app.settings.instances) {
+    return { decided: true, ok: true, state: 'ready' }
+  }
+  // While a candidate is tried out, what falls is the release before it: a candidate that falls is rejected.
   const fall = app.falls.last
-  if (fall && fall.at >= since) return { decided: true, ok: false, reason: fall.reason }
+  if (fall && fall.at >= since && !isCandidate(app)) return { decided: true, ok: false, reason: fall.reason }
   if (!app.current) return { decided: true, ok: false, reason: 'it has nothing to run any more' }
   if (generation !== null && app.current.generation < generation) {
     return { decided: true, ok: false, reason: app.rejected?.reason ?? 'it was taken back' }
   }
-  return readyOf(app, app.current) >= app.settings.instances ? { decided: true, ok: true, state: 'ready' } : undecided
+  return undecided
+}
+
+/** Ready is not enough for a release that has one to replace: it has to outlast its trial. */
+function isProven(app: App, generation: number | null): app is App & { readonly current: Release } {
+  return app.current !== null && !isCandidate(app) && app.current.generation >= (generation ?? 0)
 }

@@ -1,4 +1,5 @@
 import type { AppSettings } from './settings.ts'
+import type { Tally } from './tally.ts'
 
 /**
  * Everything that can happen to a fleet and everything a fleet can ask for. Both unions are closed: a new word is
@@ -86,6 +87,14 @@ export type GatewayReport =
   | { readonly type: 'wanted'; readonly app: string }
   /** An instance refused a connection: look at it now rather than at the next probe. */
   | { readonly type: 'suspect'; readonly run: number }
+  /** How a version on trial and the proven one answered since the last such report. */
+  | {
+      readonly type: 'observed'
+      readonly app: string
+      readonly generation: number
+      readonly answers: Tally
+      readonly proven: Tally
+    }
 
 /** How a process ended, or why it never began. */
 export interface Exit {

@@ -28,12 +28,22 @@ export interface Route {
 
 export type Target =
   /** At least one upstream. */
-  | { readonly kind: 'ready'; readonly upstreams: readonly Upstream[] }
+  | { readonly kind: 'ready'; readonly upstreams: readonly Upstream[]; readonly rollout?: Rollout }
   /** Worth waiting for: starting, being replaced, resting until `until` (milliseconds on the fleet's clock). */
   | { readonly kind: 'waiting'; readonly why: string; readonly until: number | null }
   /** Not worth waiting for: switched off, refused. */
   | { readonly kind: 'closed'; readonly why: string }
   | { readonly kind: 'remote'; readonly url: string }
+
+/** A newer version is tried out beside `upstreams`, the proven one. */
+export interface Rollout {
+  /** Of the release on trial: names the trial in reports. */
+  readonly generation: number
+  /** None while it boots; answers of the proven one are counted already, to have something to compare with. */
+  readonly trial: readonly Upstream[]
+  /** The part of new requests that goes to `trial`, 0 to 1. */
+  readonly share: number
+}
 
 export interface Upstream {
   readonly run: number

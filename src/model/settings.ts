@@ -24,6 +24,7 @@ export interface AppSettings {
   readonly stop: StopSettings
   readonly restart: RestartSettings
   readonly limits: LimitSettings
+  readonly rollout: RolloutSettings
   /** A host we do not run: requests are relayed there and nothing is launched. */
   readonly target: string | null
 }
@@ -124,4 +125,12 @@ export interface LimitSettings {
   readonly memory: number
   /** Time spent ready. 0 = no limit. */
   readonly age: number
+}
+
+/** How a new version proves itself beside the one it is to replace. */
+export interface RolloutSettings {
+  /** How long it serves with the old one standing by, once all its instances are ready. 0: it replaces it at once. */
+  readonly soak: number
+  /** The part of new requests it gets meanwhile, from 0 to 1. */
+  readonly share: number
 }

@@ -1,5 +1,6 @@
 import type { App, Fleet } from './fleet.ts'
 import type { Instance } from './instance.ts'
+import { hasStandby } from './trial.ts'
 
 /** The whole fleet as it is told to people and programs. Never holds a value of an app's environment. */
 export interface StatusDocument {
@@ -18,7 +19,7 @@ export interface StatusDocument {
 
 /**
  * - `degraded`: it serves, with fewer instances than wanted, and it has fallen
- * - `replacing`: an older release serves until the newer one is ready
+ * - `replacing`: an older release serves until the newer one is ready, or stands by until that one has proved itself
  */
 type AppState =
   | 'settling'
@@ -146,7 +147,7 @@ function stateOf(app: App): AppState {
     case 'resting':
       return ready.length > 0 ? 'degraded' : 'resting'
     case 'on':
-      if (current >= app.settings.instances) return 'ready'
+      if (current >= app.settings.instances) return app.trial?.until && hasStandby(app) ? 'replacing' : 'ready'
       if (ready.length > current) return 'replacing'
       return current > 0 && app.falls.streak > 0 ? 'degraded' : 'starting'
   }
@@ -169,7 +170,7 @@ function reasonOf(app: App, state: AppState, now: number): string | null {
     case 'starting':
       return complaintOf(app) ?? (app.falls.last ? `fell: ${app.falls.last.reason}` : null)
     case 'replacing':
-      return complaintOf(app) ?? 'an older version serves until the new one is ready'
+      return complaintOf(app) ?? replacingReason(app, now)
     case 'off':
       return 'stopped by the operator'
     case 'ready':
@@ -182,6 +183,12 @@ function reasonOf(app: App, state: AppState, now: number): string | null {
 function restingReason(app: App, reason: string, left: number): string {
   const falls = `${app.falls.streak} ${app.falls.streak === 1 ? 'fall' : 'falls'}`
   return `crash-looping: ${falls}, next start in ${(Math.max(0, left) / 1000).toFixed(1)}s: ${reason}`
+}
+
+function replacingReason({ trial }: App, now: number): string {
+  if (!trial?.until) return 'an older version serves until the new one is ready'
+  const left = (Math.max(0, trial.until - now) / 1000).toFixed(1)
+  return `the new version serves on trial for another ${left}s, the one before it stands by`
 }
 
 function complaintOf(app: App): string | null {

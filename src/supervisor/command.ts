@@ -25,8 +25,8 @@ export async function command(
   supervisor.send({ type: 'command', app: name, verb })
   const generation = supervisor.fleet.apps.get(name)?.current?.generation ?? null
   const look = (): Outcome => outcomeOf(supervisor.fleet.apps.get(name), verb, generation, since)
-  const { health, stop } = app.settings
-  const limit = (verb === 'stop' ? stop.drain + stop.grace : health.boot) + margin
+  const { health, stop, rollout } = app.settings
+  const limit = (verb === 'stop' ? stop.drain + stop.grace : health.boot + rollout.soak) + margin
   const over = new AbortController()
   const late = delay(limit, undefined, { signal: over.signal }).catch(() => {})
   await Promise.race([late, supervisor.until(() => look().decided, over.signal).catch(() => {})])

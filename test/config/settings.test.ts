@@ -42,6 +42,7 @@ describe('settingsFor', () => {
       stop: { drain: 10_000, streams: 1_000, grace: 10_000 },
       restart: { min: 100, max: 30_000, forgive: 1_000 },
       limits: { memory: 0, age: 0 },
+      rollout: { soak: 2_000, share: 1 },
       target: null,
     })
   })

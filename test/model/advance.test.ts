@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 
 import { isAlive } from '../../src/model/instance.ts'
+import { noAnswers } from '../../src/model/tally.ts'
 import { launch, settings, type Temper, well, World } from './world.ts'
 
 const dud: Temper = { boots: null, dies: 5, obeys: 5 }
@@ -272,6 +273,12 @@ const move = fc.oneof(
     app: fc.constantFrom(...apps),
     version: fc.constantFrom(...Object.keys(tempers)),
     n: fc.integer({ min: 1, max: 3 }),
+    soak: fc.constantFrom(0, 300, 2_000),
+  }),
+  fc.record({
+    do: fc.constant('observed'),
+    app: fc.constantFrom(...apps),
+    failed: fc.integer({ min: 0, max: 20 }),
   }),
   fc.record({
     do: fc.constantFrom('vanish', 'stop', 'start', 'restart', 'wanted', 'settling', 'refused'),
@@ -350,7 +357,15 @@ function play(world: World, it: Record<string, unknown>): void {
   const run = runs[Number(it['nth']) % Math.max(1, runs.length)] ?? 0
   switch (it['do']) {
     case 'offer':
-      return world.offer(app, String(it['version']), { instances: Number(it['n']) })
+      return world.offer(app, String(it['version']), {
+        instances: Number(it['n']),
+        rollout: { soak: Number(it['soak']), share: 1 },
+      })
+    case 'observed': {
+      const { generation } = world.fleet.apps.get(app)?.trial ?? { generation: 0 }
+      const answers = { ...noAnswers, requests: 20, failed: Number(it['failed']) }
+      return world.send({ type: 'observed', app, generation, answers, proven: noAnswers })
+    }
     case 'vanish':
       return world.send({ type: 'vanished', app })
     case 'settling':

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import type { App, Fleet } from '../../src/model/fleet.ts'
+import { noAnswers } from '../../src/model/tally.ts'
 import { describeFleet, type AppStatus, type StatusDocument, type StatusFacts } from '../../src/model/status.ts'
 import { World, settings, well } from './world.ts'
 
@@ -118,6 +119,8 @@ test('an app that has left but still drains is stopping', () => {
     current: null,
     good: null,
     cover: false,
+    trial: null,
+    record: noAnswers,
     apart: null,
     rejected: null,
     falls: { streak: 0, total: 0, last: null, woken: 0 },

@@ -52,6 +52,7 @@ export function settings(name: string, change: Partial<AppSettings> = {}): AppSe
     stop: { drain: 1_000, streams: 0, grace: 1_000 },
     restart: { min: 100, max: 30_000, forgive: 1_000 },
     limits: { memory: 0, age: 0 },
+    rollout: { soak: 0, share: 1 },
     target: null,
     ...change,
   }
