@@ -2,6 +2,7 @@ import fs from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 
+import { acceptance } from './acceptance.ts'
 import { build } from './build.ts'
 import { messageOf } from './failure.ts'
 import { Load } from './load.ts'
@@ -15,6 +16,7 @@ import { firstLine, start } from './processes.ts'
 import { report } from './report.ts'
 import { Results } from './results.ts'
 import { Stage } from './stage.ts'
+import { measureTables } from './table.ts'
 import { chooseWorkloads } from './workloads.ts'
 
 /**
@@ -79,14 +81,15 @@ async function main(options: Options): Promise<void> {
   await stage.clear()
   const memory: Memory[] =
     options.only.length === 0 || options.only.includes('memory') ? await measureMemory(bench, peers) : []
+  const tables = options.only.length === 0 || options.only.includes('table') ? measureTables() : []
 
   const names = peers.map(({ name }) => name)
   const facts = [
     ...machine,
-    `- ${options.rounds} rounds of ${options.seconds} s after ${options.warm} s of warming up, peers in turns, medians; ${Math.round((Date.now() - began) / 60_000)} minutes in all`,
+    `- ${options.rounds} rounds (five of the plain GET; one of peers that are far off) of ${options.seconds} s after ${options.warm} s of warming up, peers in turns, medians; ${Math.round((Date.now() - began) / 60_000)} minutes in all`,
     '- Every gateway checks a token, strips `/api/app1` and keeps connections to the app alive; without an access log where none is named',
   ]
-  const text = report(results, memory, names, facts)
+  const text = report(results, memory, tables, acceptance(results, memory, tables), names, facts)
   console.error('')
   console.log(text)
   const isWhole = !options.quick && options.only.length === 0 && options.peers.length === 0

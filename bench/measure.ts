@@ -24,14 +24,15 @@ export async function measureGroup(bench: Bench, group: readonly Workload[], pee
   const { options, stage, results, signal, say } = bench
   const turns = group.flatMap((workload) => peers.map((peer) => ({ workload, peer })))
   const failed = new Set<unknown>()
-  for (let round = 0; round < options.rounds; round += 1) {
+  const rounds = turns.map(({ workload, peer }) => roundsOf(options, workload, peer))
+  for (let round = 0; round < Math.max(0, ...rounds); round += 1) {
     const first = (round * group.length) % turns.length
     for (const turn of [...turns.slice(first), ...turns.slice(0, first)]) {
       signal.throwIfAborted()
       const { workload, peer } = turn
       const { title } = workload
       const { apps } = workload
-      if (failed.has(turn) || (apps !== undefined && peer.maxApps < apps)) continue
+      if (failed.has(turn) || round >= roundsOf(options, workload, peer)) continue
       say(`${title}, round ${round + 1} of ${options.rounds}: ${peer.name}`)
       const started = await stage.take(peer, { apps: apps ?? 10, log: workload.log ?? false })
       signal.throwIfAborted()
@@ -49,6 +50,13 @@ export async function measureGroup(bench: Bench, group: readonly Workload[], pee
       }
     }
   }
+}
+
+function roundsOf({ quick, rounds }: Options, workload: Workload, peer: Peer): number {
+  const { apps, name } = workload
+  if ((apps !== undefined && peer.maxApps < apps) || peer.workloads?.includes(name) === false) return 0
+  if (quick) return 1
+  return workload.rounds ?? (peer.distant === true ? 1 : rounds)
 }
 
 /** In the order given, those that must be measured in turns together. */

@@ -13,8 +13,8 @@ export interface Memory {
   readonly warm: number
   readonly idle: PerConnection | null
   readonly tunnel: PerConnection | null
-  /** Over 1,000 connections that were opened and closed, after 5,000 others. */
-  readonly growth: { readonly resident: number; readonly descriptors: number } | null
+  /** Over 1,000 connections that were opened and closed, after 5,000 others. Heap: where it can be collected and asked. */
+  readonly growth: { readonly resident: number; readonly descriptors: number; readonly heap: number | null } | null
 }
 
 export interface PerConnection {
@@ -25,6 +25,7 @@ export interface PerConnection {
 export async function measureMemory(bench: Bench, peers: readonly Peer[]): Promise<Memory[]> {
   const found: Memory[] = []
   for (const peer of peers) {
+    if (peer.distant === true || peer.workloads?.includes('memory') === false) continue
     bench.signal.throwIfAborted()
     bench.say(`memory: ${peer.name}`)
     try {
@@ -47,8 +48,12 @@ async function measureOne(bench: Bench, peer: Peer): Promise<Memory> {
   await load.run('requests', { ...cycles, count: 5_000 })
   const warm = await settled(pids)
   const before = await descriptors(pids)
+  const heapBefore = (await started.heap?.()) ?? null
   await load.run('requests', { ...cycles, count: 1_000 })
-  const growth = { resident: (await settled(pids)) - warm, descriptors: (await descriptors(pids)) - before }
+  const resident = (await settled(pids)) - warm
+  const heapAfter = (await started.heap?.()) ?? null
+  const heap = heapBefore === null || heapAfter === null ? null : heapAfter - heapBefore
+  const growth = { resident, descriptors: (await descriptors(pids)) - before, heap }
   // 1,000 descriptors are left to the connections to the app and to the gateway itself.
   const room = descriptorLimit() - 1_000
   const idle = await hold(bench, peer, 'idle', Math.min(10_000, room))

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 export interface Options {
   /** One short round of everything, to see that it works. */
   readonly quick: boolean
-  /** Names of workloads, or their first parts, or `memory`; empty for all. */
+  /** Names of workloads, or their first parts, or `memory` or `table`; empty for all. */
   readonly only: readonly string[]
   /** Names of peers; empty for the usual ones. */
   readonly peers: readonly string[]
@@ -13,7 +13,7 @@ export interface Options {
   readonly rounds: number
 }
 
-export const usage = `npm run bench -- [--quick] [--only get-64,log,memory] [--peers nginx,quaymaster] [--seconds 2]
+export const usage = `npm run bench -- [--quick] [--only get-64,log,memory,table] [--peers nginx,quaymaster] [--seconds 1.5]
 
 A run of all workloads with all peers, without --quick, writes bench/RESULTS.md; every other run only prints.`
 
@@ -27,7 +27,7 @@ export function readOptions(argv: readonly string[]): Options {
       seconds: { type: 'string' },
     },
   })
-  const seconds = Number(values.seconds ?? (values.quick ? 1 : 2))
+  const seconds = Number(values.seconds ?? (values.quick ? 1 : 1.5))
   if (!(seconds > 0)) throw new Error(`--seconds must be a number above 0, not ${values.seconds}.`)
   const words = (text: string): string[] => text.split(',').filter((word) => word !== '')
   return {
@@ -35,7 +35,7 @@ export function readOptions(argv: readonly string[]): Options {
     only: words(values.only),
     peers: words(values.peers),
     seconds,
-    warm: values.quick ? 0.5 : 1,
+    warm: 0.5,
     rounds: values.quick ? 1 : 3,
   }
 }

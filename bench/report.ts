@@ -1,10 +1,14 @@
+import type { Figure } from './acceptance.ts'
 import type { Memory, PerConnection } from './memory.ts'
 import { cpuOf, type Measured, type Results } from './results.ts'
+import type { TableCost } from './table.ts'
 
 /** The whole report as Markdown. Ratios are to the first peer. */
 export function report(
   results: Results,
   memory: readonly Memory[],
+  tables: readonly TableCost[],
+  figures: readonly Figure[],
   peers: readonly string[],
   machine: string[],
 ): string {
@@ -32,6 +36,8 @@ export function report(
       plain(({ p99 }) => p99, false),
     ),
     section('Memory', memoryTable(memory)),
+    section('Routes, measured in one process', tableRows(tables)),
+    section('What the gateway is held to', figureRows(figures)),
     results.notes.size === 0 ? '' : `## Notes\n\n${[...results.notes].map((note) => `- ${note}`).join('\n')}\n`,
   ]
   return [`# Bench\n\n${machine.join('\n')}\n`, ...parts].filter((part) => part !== '').join('\n')
@@ -65,8 +71,7 @@ function table(
 
 function ratios(results: Results, peers: readonly string[], base: string, of: (it: Measured) => number | null): Rows {
   return table(results, peers, true, (row, peer) => {
-    const [mine, theirs] = [results.median(row, peer, of), results.median(row, base, of)]
-    return mine === null || theirs === null || theirs === 0 ? null : (mine / theirs).toFixed(2)
+    return results.ratio(row, peer, base, of)?.toFixed(2) ?? null
   })
 }
 
@@ -104,10 +109,25 @@ function memoryTable(memory: readonly Memory[]): Rows {
     ],
   ]
   for (const { peer, start, warm, idle, tunnel, growth } of memory) {
-    const grown = growth === null ? '–' : `${(growth.resident / 1024).toFixed(0)} KB, ${growth.descriptors} fds`
+    const collected = growth?.heap ?? null
+    const heap = collected === null ? '' : `, heap ${(collected / 1024).toFixed(0)} KB`
+    const grown = growth === null ? '–' : `${(growth.resident / 1024).toFixed(0)} KB, ${growth.descriptors} fds${heap}`
     rows.push([peer, megabytes(start), megabytes(warm), each(idle), each(tunnel), grown])
   }
   return rows
+}
+
+function tableRows(tables: readonly TableCost[]): Rows {
+  const rows = [['apps', 'one change, µs', 'finding the same app, ns', 'all apps in turn, ns']]
+  for (const { apps, change, same, all } of tables)
+    rows.push([apps.toLocaleString('en'), change.toFixed(0), same.toFixed(0), all.toFixed(0)])
+  return rows
+}
+
+function figureRows(figures: readonly Figure[]): Rows {
+  const word = (reached: boolean | null): string => (reached === null ? '' : reached ? 'reached' : '**not reached**')
+  const known = figures.filter(({ value }) => value !== '–')
+  return [['', 'target', 'here', ''], ...known.map((it) => [it.what, it.target, it.value, word(it.reached)])]
 }
 
 function each(held: PerConnection | null): string {

@@ -18,6 +18,8 @@ export interface Workload {
   readonly log?: boolean
   /** How many apps there are; the one in the middle is asked. Default: ten, and the first is asked. */
   readonly apps?: number
+  /** How often each peer has its turn, distant ones among them. Default: as often as the others, distant ones once. */
+  readonly rounds?: number
   /** An open loop at half of the rate at which Quaymaster is saturated in the workload of this name. */
   readonly halfOf?: string
 }
@@ -26,7 +28,7 @@ const get = { path: '/', conns: 64 }
 
 export const workloads: readonly Workload[] = [
   { name: 'get-1', title: 'get, 1 connection', unit: 'request', mode: 'requests', flags: { ...get, conns: 1 } },
-  { name: 'get-64', title: 'get, 64 connections', unit: 'request', mode: 'requests', flags: get },
+  { name: 'get-64', title: 'get, 64 connections', unit: 'request', mode: 'requests', flags: get, rounds: 5 },
   { name: 'get-512', title: 'get, 512 connections', unit: 'request', mode: 'requests', flags: { ...get, conns: 512 } },
   {
     name: 'post',
@@ -111,19 +113,22 @@ export const workloads: readonly Workload[] = [
 
 /**
  * Those that the words name, each in full (`get-64`) or by its first part (`get`), and those that they are derived from.
- * No words: all. A word that names nothing is an error; `memory` names what is measured apart.
+ * No words: all. A word that names nothing is an error; some words name what is measured apart.
  */
 export function chooseWorkloads(words: readonly string[]): readonly Workload[] {
   if (words.length === 0) return workloads
   const isNamed = (name: string, word: string): boolean => name === word || name.startsWith(`${word}-`)
-  const unknown = words.find((word) => word !== 'memory' && !workloads.some(({ name }) => isNamed(name, word)))
+  const unknown = words.find((word) => !apart.includes(word) && !workloads.some(({ name }) => isNamed(name, word)))
   if (unknown !== undefined) {
-    const known = [...workloads.map(({ name }) => name), 'memory'].join(', ')
+    const known = [...workloads.map(({ name }) => name), ...apart].join(', ')
     throw new Error(`There is no workload ${unknown}; there are ${known}.`)
   }
   const named = workloads.filter(({ name }) => words.some((word) => isNamed(name, word)))
   return workloads.filter((it) => named.includes(it) || named.some(({ halfOf }) => halfOf === it.name))
 }
+
+/** What `--only` takes beside workloads. */
+const apart: readonly string[] = ['memory', 'table']
 
 /** Those whose numbers are only comparable when measured in turns: tables of different sizes. */
 export function groupOf(workload: Workload): string {

@@ -7,20 +7,16 @@ import type { Peer } from './peer.ts'
 import { up, upTwo } from './up.ts'
 
 /** The first one is what the others are divided by. */
-export const usualPeers: readonly Peer[] = [nginx, haproxy, caddy, goProxy, httpProxy3, quaymaster, up]
-
-/** Only measured when named. */
-const furtherPeers: readonly Peer[] = [upTwo]
+const allPeers: readonly Peer[] = [nginx, haproxy, caddy, goProxy, httpProxy3, quaymaster, up, upTwo]
 
 /** By names as typed: without regard to case and spaces. Unknown names are an error that lists the known ones. */
 export function choosePeers(names: readonly string[]): readonly Peer[] {
-  if (names.length === 0) return usualPeers
-  const known = [...usualPeers, ...furtherPeers]
-  const unknown = names.find((name) => !known.some((peer) => short(peer.name) === short(name)))
+  if (names.length === 0) return allPeers
+  const unknown = names.find((name) => !allPeers.some((peer) => short(peer.name) === short(name)))
   if (unknown !== undefined) {
-    throw new Error(`There is no peer ${unknown}; there are ${known.map((peer) => short(peer.name)).join(', ')}.`)
+    throw new Error(`There is no peer ${unknown}; there are ${allPeers.map((peer) => short(peer.name)).join(', ')}.`)
   }
-  return known.filter((peer) => names.some((name) => short(peer.name) === short(name)))
+  return allPeers.filter((peer) => names.some((name) => short(peer.name) === short(name)))
 }
 
 /** `Quaymaster up, 2 workers` is typed as `quaymaster-up-2-workers`. */

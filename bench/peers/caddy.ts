@@ -5,6 +5,7 @@ import { appNames, freePort, type Peer, type Setup, startOn, token, writeConfig 
 
 export const caddy: Peer = {
   name: 'Caddy',
+  distant: true,
   // It looks through its routes one by one, and each has a proxy of its own: 10,000 take minutes to load.
   maxApps: 1_000,
   version: () => versionOf('caddy', ['version']),

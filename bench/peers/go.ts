@@ -5,6 +5,7 @@ import { freePort, type Peer, startOn, token } from './peer.ts'
 
 export const goProxy: Peer = {
   name: 'Go',
+  distant: true,
   maxApps: 10_000,
   version: async ({ built }) => (built.go === null ? null : versionOf('go', ['version'])),
   async start({ built, upstream, apps, log, dir }) {

@@ -26,6 +26,10 @@ export interface Peer {
   readonly name: string
   /** The largest table it is measured with. */
   readonly maxApps: number
+  /** Far from ours in what it costs: one round shows that, where its figure is no target. */
+  readonly distant?: boolean
+  /** The only workloads it is measured in, `memory` among them. Default: all. */
+  readonly workloads?: readonly string[]
   /** Null when it is not installed here. */
   version(setup: Pick<Setup, 'built'>): Promise<string | null>
   start(setup: Setup): Promise<Started>
@@ -36,6 +40,8 @@ export interface Started extends AsyncDisposable {
   readonly port: number
   /** The processes whose CPU time and memory count. */
   readonly pids: readonly number[]
+  /** Bytes of the heap after a full collection, where it can be asked. */
+  readonly heap?: () => Promise<number>
 }
 
 export const gatewayCpu = 1

@@ -12,6 +12,7 @@ const bin = path.join(import.meta.dirname, '../../bin/quaymaster.mjs')
 export const up: Peer = {
   name: 'Quaymaster up',
   maxApps: 1,
+  workloads: ['get-64', 'half', 'download', 'upload', 'log-get', 'memory'],
   version: async () => quaymasterVersion(),
   start: (setup) => startUp(setup, 1),
 }
@@ -20,6 +21,7 @@ export const up: Peer = {
 export const upTwo: Peer = {
   name: 'Quaymaster up, 2 workers',
   maxApps: 1,
+  workloads: ['get-64', 'log-get'],
   version: async () => quaymasterVersion(),
   start: (setup) => startUp(setup, 2),
 }

@@ -19,7 +19,7 @@ export interface OwnIndex extends RouteIndex {
 
 interface OwnNode extends PathNode {
   route: Route | null
-  readonly children: Map<string, OwnNode>
+  children: ReadonlyMap<string, OwnNode>
 }
 
 /** Of two apps that want the same host or path the one that was in the table first has it, as with names. */
@@ -100,8 +100,11 @@ function orderOf(index: OwnIndex, app: string): number {
 }
 
 function newNode(): OwnNode {
-  return { route: null, children: new Map() }
+  return { route: null, children: leaf }
 }
+
+/** Of every node below which nothing is: ten thousand empty maps would be ten thousand places to fetch from memory. */
+const leaf: ReadonlyMap<string, OwnNode> = new Map()
 
 function segmentsOf(path: string): string[] {
   return path.split('/').filter((segment) => segment !== '')
@@ -111,7 +114,11 @@ function grow(root: OwnNode, path: string): OwnNode {
   let node = root
   for (const segment of segmentsOf(path)) {
     let next = node.children.get(segment)
-    if (!next) node.children.set(segment, (next = newNode()))
+    if (!next) {
+      next = newNode()
+      if (node.children === leaf) node.children = new Map([[segment, next]])
+      else (node.children as Map<string, OwnNode>).set(segment, next)
+    }
     node = next
   }
   return node
@@ -139,6 +146,9 @@ function prune(trail: readonly Step[]): void {
   for (let at = trail.length - 1; at > 0; at -= 1) {
     const { segment, node } = trail[at] as Step
     if (node.route || node.children.size > 0) return
-    trail[at - 1]?.node.children.delete(segment)
+    const above = trail[at - 1]?.node
+    if (!above) return
+    if (above.children.size === 1) above.children = leaf
+    else (above.children as Map<string, OwnNode>).delete(segment)
   }
 }
