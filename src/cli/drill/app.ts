@@ -18,7 +18,8 @@ const app = ${JSON.stringify(app)}
 ${body}`
 }
 
-const body = `const { appendFileSync } = require('node:fs')
+const body = `const { createHash } = require('node:crypto')
+const { appendFileSync } = require('node:fs')
 const { createServer } = require('node:http')
 
 const answer = (request, response) => {
@@ -41,13 +42,23 @@ const answer = (request, response) => {
   response.end(app.version + '\\n')
 }
 
+const open = (request, socket) => {
+  const key = request.headers['sec-websocket-key'] + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
+  const accept = createHash('sha1').update(key).digest('base64')
+  const head = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade']
+  socket.write([...head, 'Sec-WebSocket-Accept: ' + accept, '', ''].join('\\r\\n'))
+  socket.write(Buffer.concat([Buffer.from([0x81, app.version.length]), Buffer.from(app.version)]))
+  socket.on('data', (data) => data[0] === 0x88 && socket.end(Buffer.from([0x88, 0])))
+  socket.on('error', () => {})
+}
+
 if (app.fault === 'exits') {
   console.error('this version cannot start')
   process.exit(1)
 }
 setTimeout(() => {
   if (app.fault === 'deaf') return setInterval(() => {}, 1_000)
-  createServer(answer).listen(Number(process.env.PORT), process.env.HOST)
+  createServer(answer).on('upgrade', open).listen(Number(process.env.PORT), process.env.HOST)
   if (app.fault === 'crashes') setTimeout(() => process.exit(3), 1_000)
 }, app.boot)
 process.on('SIGTERM', () => process.exit(0))

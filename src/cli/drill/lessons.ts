@@ -5,6 +5,7 @@ import type { Fault } from './app.ts'
 import type { DrillFleet } from './fleet.ts'
 import type { Load } from './load.ts'
 import type { Stage } from './stage.ts'
+import { type OpenStream, openEvents, openWebSocket, type StreamEnd } from './streams.ts'
 
 export interface Scene {
   readonly stage: Stage
@@ -21,6 +22,12 @@ export interface Lesson {
   readonly own: boolean
   teach(scene: Scene): Promise<void>
 }
+
+/** Streams of each kind that are open at once. */
+const streams = 20
+
+/** How long a client may be left with a connection to nobody (milliseconds). */
+const halfOpen = 5_000
 
 /** A bad version, and what its refusal has to speak of. */
 const faults: readonly { readonly fault: Fault; readonly does: string; readonly reason: RegExp }[] = [
@@ -84,6 +91,24 @@ export const lessons: readonly Lesson[] = [
     },
   },
   {
+    name: 'streams',
+    does: `${streams} event streams and ${streams} WebSockets are open over a crash and over a replacement`,
+    own: true,
+    async teach(scene) {
+      const { stage, fleet } = scene
+      const { run, pid } = await stage.victim()
+      const crashed = await openStreams(scene)
+      process.kill(pid, 'SIGKILL')
+      await expectEnds(crashed, ({ how }) => how === 'cut')
+      await stage.replaced(run)
+      const replaced = await openStreams(scene)
+      const next = await stage.victim()
+      await fleet?.put(null)
+      await expectEnds(replaced, ({ kind, how, code }) => (kind === 'events' ? how === 'whole' : code === 1012))
+      await stage.replaced(next.run)
+    },
+  },
+  {
     name: 'steal-port',
     does: 'the app is killed and a stranger takes its port',
     own: true,
@@ -105,6 +130,22 @@ export const lessons: readonly Lesson[] = [
     },
   },
 ]
+
+async function openStreams(scene: Scene): Promise<readonly OpenStream[]> {
+  const door = await scene.stage.door((await scene.fleet?.token) ?? null)
+  const kinds = [openEvents, openWebSocket]
+  return Promise.all(kinds.flatMap((open) => Array.from({ length: streams }, async () => open(door))))
+}
+
+/** Every one of them has to end in this way, and soon. */
+async function expectEnds(open: readonly OpenStream[], right: (end: StreamEnd) => boolean): Promise<void> {
+  const late = pause(halfOpen, null, { ref: false })
+  const ends = await Promise.all(open.map(({ ended }) => Promise.race([ended, late])))
+  const wrong = ends.filter((end) => end === null || !right(end))
+  if (wrong.length === 0) return
+  const seen = wrong[0] ? `${wrong[0].kind} ended by ${wrong[0].how} ${wrong[0].code ?? ''}` : 'never ended'
+  throw new Error(`${wrong.length} of ${ends.length} streams did not end as they should: the first ${seen}`)
+}
 
 function signal(name: string, does: string, kind: NodeJS.Signals): Lesson {
   return {

@@ -1,0 +1,58 @@
+import { parseArgs } from 'node:util'
+import { drill } from '../src/cli/drill/drill.ts'
+import { DrillFleet } from '../src/cli/drill/fleet.ts'
+import { lessons } from '../src/cli/drill/lessons.ts'
+import { head, isLost, line, reasons, verdict } from '../src/cli/drill/report.ts'
+import { usageOf } from '../test/support/processes.ts'
+import { openFiles, slope } from './growth.ts'
+
+/**
+ * `npm run soak -- --minutes N`: every lesson of the drill, again and again, on one gateway; whether anything was lost,
+ * and whether the gateway grows: its RSS and its open files over the second half, when everything has warmed up.
+ */
+
+const { values } = parseArgs({
+  options: { minutes: { type: 'string', default: '30' }, rate: { type: 'string', default: '500' } },
+})
+const minutes = Number(values.minutes)
+const began = performance.now()
+const elapsed = (): number => (performance.now() - began) / 60_000
+
+await using fleet = await DrillFleet.raise(300)
+const { stage } = fleet
+await stage.victim()
+const samples: { readonly minute: number; readonly rss: number; readonly files: number }[] = []
+const sample = (): void => {
+  try {
+    samples.push({ minute: elapsed(), rss: usageOf(fleet.pid).rss / 1e6, files: openFiles(fleet.pid) })
+  } catch {
+    // Between two gateways there is nothing to measure.
+  }
+}
+const timer = setInterval(sample, 2_000)
+console.log(head(12))
+const results = await drill({
+  stage,
+  fleet,
+  door: await stage.door(await fleet.token),
+  lessons,
+  times: 1,
+  rate: Number(values.rate),
+  again: () => elapsed() < minutes,
+  told: (result) => console.log([line(result, 12), ...reasons(result)].join('\n')),
+})
+clearInterval(timer)
+
+const settled = samples.filter(({ minute }) => minute >= elapsed() / 2)
+const spread = (pick: (one: (typeof samples)[number]) => number): string => {
+  const all = settled.map(pick)
+  return `${Math.min(...all).toFixed(0)} to ${Math.max(...all).toFixed(0)}`
+}
+const rss = slope(settled.map(({ minute, rss }) => [minute, rss]))
+console.log(`\n${verdict(results)}`)
+console.log(`${elapsed().toFixed(1)} minutes, ${results.length} lessons; over the second half:`)
+console.log(
+  `RSS        ${spread((it) => it.rss)} MB, ${rss.perMinute.toFixed(2)} ± ${rss.error.toFixed(2)} MB a minute`,
+)
+console.log(`open files ${spread((it) => it.files)}`)
+process.exitCode = results.some(isLost) ? 1 : 0
