@@ -9,8 +9,9 @@ import { feel } from './ahead.ts'
 import * as is from './client-state.ts'
 import { giveHead, takeRequestHead } from './heads.ts'
 import { Inbox } from './inbox.ts'
+import { readAccepted } from './lent.ts'
 import { Outlet } from './outlet.ts'
-import type { BodySink, Front, Served } from './served.ts'
+import type { BodySink, Front, Rewritten, Served } from './served.ts'
 import type { Waiting } from './sweep.ts'
 
 /**
@@ -31,10 +32,7 @@ export class Connection implements Waiting {
   /** Body bytes read so far, of the request that is served. */
   received = 0
   /** What was last rewritten for this client, see `outgoing.ts`: most requests on a connection are alike. */
-  lastAuthority = ''
-  lastHost = ''
-  lastKey = ''
-  lastLines = ''
+  readonly last: Rewritten = { authority: '', host: '', key: '', lines: '' }
   readonly #front: Front<Connection>
   readonly #inbox = new Inbox()
   readonly #reader = new BodyReader()
@@ -51,7 +49,7 @@ export class Connection implements Waiting {
     this.#front = front
     this.deadline = front.clock.now() + front.timeouts.head
     front.sweep.add(this)
-    socket.on('data', (chunk: Buffer) => this.#take(chunk))
+    readAccepted(socket, (bytes, size) => this.#take(bytes, size))
     socket.on('drain', () => this.served?.drained())
     socket.on('end', () => this.#left())
     socket.on('error', () => this.socket.destroy())
@@ -85,7 +83,7 @@ export class Connection implements Waiting {
 
   /** From here on all bytes are the sink's, and the client's FIN is no leaving: a tunnel. */
   readAll(sink: BodySink): void {
-    this.#dropHead()
+    this.#head = giveHead(this.#head)
     this.#sink = sink
     this.#state = is.tunnelling
     this.#reader.begin(CLOSE, 'request')
@@ -167,12 +165,17 @@ export class Connection implements Waiting {
     else this.socket.destroy()
   }
 
-  #take(chunk: Buffer): void {
-    if (this.#state === is.lingering) return this.#drop(chunk.length)
-    if (this.#state >= is.detached) return
-    this.#inbox.add(chunk, chunk.length, this.#state === is.reading ? this.#head : null)
+  #take(bytes: Buffer, size: number): boolean {
+    if (this.#state === is.detached) return this.socket.push(Buffer.copyBytesFrom(bytes, 0, size))
+    const inbox = this.#inbox
+    if (this.#state === is.lingering) this.#drop(size)
+    else if (this.#state !== is.gone) inbox.add(bytes, size, this.#state === is.reading ? this.#head : null)
     if (!this.isPaused) this.#advance()
-    else if (this.#inbox.isFull) this.socket.pause()
+    else if (inbox.isFull) this.socket.pause()
+    // What is not done with outlives the call.
+    if (this.#state !== is.reading) this.#head?.own(bytes)
+    inbox.own(this.#state === is.reading ? this.#head : null)
+    return true
   }
 
   /** Does what can be done with the bytes at hand. What it calls may end in `next`, so it goes on in a loop. */
@@ -254,7 +257,7 @@ export class Connection implements Waiting {
 
   /** Ends the exchange; whether the connection ends with it in any case. */
   #isOver(): boolean {
-    this.#dropHead()
+    this.#head = giveHead(this.#head)
     this.served = null
     this.#sink = null
     return this.#state >= is.lingering
@@ -281,7 +284,7 @@ export class Connection implements Waiting {
     this.served = null
     if (this.#state !== is.detached) this.#forget()
     served?.left()
-    this.#dropHead()
+    this.#head = giveHead(this.#head)
     this.#front.sweep.delete(this)
     this.#front.gone(this)
   }
@@ -291,10 +294,5 @@ export class Connection implements Waiting {
     this.#state = is.gone
     this.#sink = null
     this.#inbox.clear()
-  }
-
-  #dropHead(): void {
-    if (this.#head !== null) giveHead(this.#head)
-    this.#head = null
   }
 }

@@ -128,7 +128,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
     const { caller } = this.#identity
     const ask: Ask = {
       method,
-      host: connection.lastHost,
+      host: connection.last.host,
       path: asked.path,
       query: asked.query,
       caller,

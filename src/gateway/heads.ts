@@ -16,11 +16,13 @@ export function takeResponseHead(): Head {
   return responses.pop() ?? new Head(responseLimits)
 }
 
-/** Whoever gives a head back does not look at it again. */
-export function giveHead(head: Head): void {
+/** Whoever gives a head back does not look at it again, and puts the null in its place. */
+export function giveHead(head: Head | null): null {
+  if (head === null) return null
   const kept = head.limits === responseLimits ? responses : requests
   head.bytes = nothing
   if (kept.length < maxKept) kept.push(head)
+  return null
 }
 
 const nothing = Buffer.alloc(0)

@@ -8,16 +8,11 @@ import type { Clock } from '../lib/clock.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 import { giveHead, takeResponseHead } from './heads.ts'
 import { Inbox } from './inbox.ts'
+import { lent } from './lent.ts'
 import { Outlet } from './outlet.ts'
 
 /** Interim responses to one request. Two are usual; an app that sends them for ever would never be late. */
 const maxInterim = 64
-/**
- * What all links are read into: one read is dealt with, or copied, before the next begins. Without it Node allocates
- * 64 KiB for each read, which costs a quarter of all that a small request costs (measured).
- */
-const lent = Buffer.allocUnsafeSlow(64 * 1024)
-
 /** The exchange that uses a link. All calls but `drained` and `lost` come out of one read of the app's bytes. */
 export interface LinkUser {
   /** The link is there, connected: send. */
@@ -129,7 +124,7 @@ export class Link {
   /** Ends it without telling its user. */
   destroy(): void {
     this.user = null
-    this.#dropHead()
+    this.#head = giveHead(this.#head)
     this.socket.destroy()
   }
 
@@ -178,7 +173,7 @@ export class Link {
       if (++this.#interims > maxInterim) return this.#refuse(`More than ${maxInterim} interim responses.`)
       this.user?.interim(head)
       // The next head begins where the next bytes will be.
-      this.#dropHead()
+      this.#head = giveHead(this.#head)
       if (this.user === null || inbox.size === 0) return false
     }
   }
@@ -218,7 +213,7 @@ export class Link {
     const { user } = this
     this.user = null
     this.#inbox.clear()
-    this.#dropHead()
+    this.#head = giveHead(this.#head)
     if (this.#persists && this.#sent && this.#idleTime > 0) {
       this.#state = idle
       this.idleUntil = this.#owner.clock.now() + this.#idleTime
@@ -239,7 +234,7 @@ export class Link {
   #switch(head: Head): boolean {
     if (this.user?.switched(head) === true) {
       this.#state = tunnelling
-      this.#dropHead()
+      this.#head = giveHead(this.#head)
       return false
     }
     return this.#refuse('It switched to a protocol that was not asked for.')
@@ -283,7 +278,7 @@ export class Link {
 
   #closed(): void {
     this.#broke(null)
-    this.#dropHead()
+    this.#head = giveHead(this.#head)
     this.#owner.closed(this)
     // The response was whole and only the request was not: there is nobody to send the rest to.
     if (this.#state === ended && this.user !== null) {
@@ -291,10 +286,5 @@ export class Link {
       this.user = null
       user.released()
     }
-  }
-
-  #dropHead(): void {
-    if (this.#head !== null) giveHead(this.#head)
-    this.#head = null
   }
 }

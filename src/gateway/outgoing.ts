@@ -48,7 +48,7 @@ const out: RequestOut = {
 export function requestOut(passage: Passage): RequestOut {
   const { connection, head, asked, id, prefix } = passage
   dropCredentials(head, passage.dropAuthorization)
-  const authority = connection.lastAuthority
+  const authority = connection.last.authority
   out.target = stripped(asked.path, prefix) + asked.query
   out.authority = authority === '' ? passage.instance : authority
   out.framing = asked.framing
@@ -65,21 +65,21 @@ export function requestOut(passage: Passage): RequestOut {
 /** The authority a request is for; the host that routes are looked up by is kept with the connection. */
 export function authorityOf(head: Head, connection: Connection): string {
   const authority = head.text(head.authorityStart, head.authorityEnd)
-  if (authority !== connection.lastAuthority || connection.lastHost === '') {
-    connection.lastAuthority = authority
-    connection.lastHost = hostOf(head)
+  if (authority !== connection.last.authority || connection.last.host === '') {
+    connection.last.authority = authority
+    connection.last.host = hostOf(head)
   }
   return authority
 }
 
 /** What is the same for all requests of a client to a route: made once, kept with the connection. */
 function fixedLines({ connection, prefix, subject, publicPort }: Passage): string {
-  const authority = connection.lastAuthority
+  const authority = connection.last.authority
   const key = `${prefix} ${authority} ${subject ?? ''}`
-  if (connection.lastKey === key) return connection.lastLines
+  if (connection.last.key === key) return connection.last.lines
   const given = /:(\d+)$/.exec(authority)?.[1]
-  connection.lastKey = key
-  connection.lastLines =
+  connection.last.key = key
+  connection.last.lines =
     fieldLine('X-Forwarded-For', connection.address) +
     'X-Forwarded-Proto: http\r\n' +
     (authority === '' ? '' : fieldLine('X-Forwarded-Host', authority)) +
@@ -88,7 +88,7 @@ function fixedLines({ connection, prefix, subject, publicPort }: Passage): strin
     (subject === null ? '' : fieldLine('X-Auth-Subject', subject)) +
     // RFC 9110 §7.6.3: an intermediary MUST add itself to the requests it forwards.
     'Via: 1.1 quaymaster\r\n'
-  return connection.lastLines
+  return connection.last.lines
 }
 
 const X_API_TOKEN = nameNumber('x-api-token')

@@ -122,7 +122,7 @@ export class RemoteClient implements Client, BodySink {
   }
 
   bodyData(bytes: Buffer, start: number, end: number): void {
-    this.body.push(bytes.subarray(start, end))
+    this.body.push(Buffer.copyBytesFrom(bytes, start, end - start))
   }
 
   bodyFlush(): boolean {

@@ -23,6 +23,15 @@ export interface Served {
   drained(): void
 }
 
+/** What was made for a request and holds for the next one like it. */
+export interface Rewritten {
+  authority: string
+  /** What routes are looked up by. */
+  host: string
+  key: string
+  lines: string
+}
+
 /** What is done with what clients send; `Client` is a connection. */
 export interface Front<Client> {
   readonly clock: Clock

@@ -74,6 +74,8 @@ export class Head {
   /** By number of name: one more than the index of its first field, 0 when absent. */
   readonly #first: Int16Array = new Int16Array(NAME_COUNT)
   readonly #repeated: Uint8Array = new Uint8Array(NAME_COUNT)
+  /** Where `own` copies to. */
+  #room: Buffer = NO_BYTES
 
   constructor(limits: HeadLimits = DEFAULT_HEAD_LIMITS) {
     this.limits = limits
@@ -160,6 +162,17 @@ export class Head {
     return this.method === UNKNOWN_METHOD ? this.text(this.methodStart, this.methodEnd) : methodName(this.method)
   }
 
+  /** Copies its bytes if they are these, which are somebody else's in a moment. */
+  own(lent: Buffer): void {
+    if (this.bytes !== lent) return
+    const size = this.end - this.start
+    let room = this.#room
+    if (size > room.length) room = Buffer.allocUnsafeSlow(size <= ROOM ? ROOM : size)
+    if (size <= ROOM) this.#room = room
+    this.bytes.copy(room, 0, this.start, this.end)
+    this.moveTo(room, 0)
+  }
+
   /** The same head in other bytes that begin at `start` there: after the caller copied or moved them. */
   moveTo(bytes: Buffer, start: number): void {
     const by = start - this.start
@@ -207,3 +220,5 @@ export class Head {
 }
 
 const NO_BYTES = Buffer.alloc(0)
+/** Most heads fit; what one keeps of its own is no more. */
+const ROOM = 2_048

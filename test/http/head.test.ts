@@ -45,6 +45,21 @@ test('a head that was copied elsewhere reads the same', () => {
   assert.equal(head.end, copy.length)
 })
 
+test('a head keeps what was lent, whatever its size, and leaves alone what is its own', () => {
+  const head = new Head()
+  for (const size of [1, 4_000, 10]) {
+    const value = 'v'.repeat(size)
+    const bytes = parse(head, `GET /a HTTP/1.1\r\nHost: h\r\nX-A: ${value}\r\n\r\n`)
+    head.own(bytes)
+    bytes.fill('!')
+    assert.equal(head.text(head.targetStart, head.targetEnd), '/a')
+    assert.equal(head.text(head.valueStart(1), head.valueEnd(1)), value)
+    const own = head.bytes
+    head.own(bytes)
+    assert.equal(head.bytes, own)
+  }
+})
+
 test('every status below 200 but 101 is interim', () => {
   assert.deepEqual([100, 101, 103, 199, 200, 204, 404].map(isInterim), [true, false, true, true, false, false, false])
 })
