@@ -3,7 +3,15 @@ import type { ErrorCode } from '../lib/errors.ts'
 import type { ConnectionSettings } from '../model/settings.ts'
 import { idleTimeOf } from './idle.ts'
 import { Link, type LinkOwner, type LinkUser } from './link.ts'
+import { isRunning } from './pulse.ts'
 import type { Sweep, Waiting } from './sweep.ts'
+
+/** Where an instance listens, and which process it is. */
+interface Place {
+  readonly host: string
+  readonly port: number
+  readonly pid: number | undefined
+}
 
 /** The connections to one instance: idle ones are used again, the youngest first, so that the others may grow old. */
 export class Pool implements LinkOwner, Waiting, Disposable {
@@ -14,8 +22,7 @@ export class Pool implements LinkOwner, Waiting, Disposable {
   limits: ConnectionSettings
   /** How often anything was read from the instance: a number costs less than a look at the clock. */
   reads = 0
-  readonly #host: string
-  readonly #port: number
+  readonly #at: Place
   readonly #sweep: Sweep
   readonly #links = new Set<Link>()
   readonly #queue = new Set<LinkUser>()
@@ -24,9 +31,8 @@ export class Pool implements LinkOwner, Waiting, Disposable {
   #heard = 0
   #heardAt: number
 
-  constructor(host: string, port: number, limits: ConnectionSettings, clock: Clock, sweep: Sweep) {
-    this.#host = host
-    this.#port = port
+  constructor(at: Place, limits: ConnectionSettings, clock: Clock, sweep: Sweep) {
+    this.#at = at
     this.limits = limits
     this.clock = clock
     this.#heardAt = clock.now()
@@ -88,7 +94,12 @@ export class Pool implements LinkOwner, Waiting, Disposable {
   }
 
   opened(link: Link): void {
-    link.user?.linked(link)
+    const { user } = link
+    const { pid } = this.#at
+    // Asked after the connection stands: if it runs now, it ran when somebody accepted, and the port was not free.
+    if (pid === undefined || isRunning(pid)) return user?.linked(link)
+    link.destroy()
+    user?.lost('unreachable', 'The app has ended, and who listens at its port is somebody else.', true)
   }
 
   freed(link: Link): void {
@@ -131,7 +142,7 @@ export class Pool implements LinkOwner, Waiting, Disposable {
   feel(): void {}
 
   #open(user: LinkUser): void {
-    const link = new Link(this.#host, this.#port, this)
+    const link = new Link(this.#at.host, this.#at.port, this)
     link.user = user
     this.#links.add(link)
   }

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Upstream } from '../model/route.ts'
 import type { Door } from './door.ts'
 import type { Inflight } from './inflight.ts'
+import { isRunning } from './pulse.ts'
 import type { Failure } from './relay.ts'
 import type { Try } from './trials.ts'
 
@@ -82,8 +83,10 @@ export function mayTryAgain(failure: Failure, chances: Chances, door: Door): Aga
 }
 
 /** Whether nobody listens any more where an instance listened: tells a death from an app that just hangs up. */
-async function hasFallen({ host, port }: Upstream): Promise<boolean> {
+async function hasFallen({ host, port, pid }: Upstream): Promise<boolean> {
+  if (pid !== undefined && !isRunning(pid)) return true
   await delay(deathTime)
+  if (pid !== undefined && !isRunning(pid)) return true
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: 1_000 })
     const settle = (fallen: boolean): void => {

@@ -15,13 +15,13 @@ export class Upstreams implements Disposable {
     this.#sweep = sweep
   }
 
-  poolOf({ run, host, port }: Upstream, limits: ConnectionSettings): Pool {
+  poolOf({ run, host, port, pid }: Upstream, limits: ConnectionSettings): Pool {
     let pool = this.#pools.get(run)
     if (pool) {
       pool.limits = limits
       return pool
     }
-    pool = new Pool(host, port, limits, this.#clock, this.#sweep)
+    pool = new Pool({ host, port, pid }, limits, this.#clock, this.#sweep)
     this.#pools.set(run, pool)
     return pool
   }

@@ -83,6 +83,6 @@ function readyIn(app: App): { readonly upstreams: readonly Upstream[]; readonly 
   return { upstreams, rollout }
 }
 
-function upstreamOf({ run, address }: Ready): Upstream {
-  return { run, host: address.host, port: address.port }
+function upstreamOf({ run, address, pid }: Ready): Upstream {
+  return { run, host: address.host, port: address.port, ...(pid !== null && { pid }) }
 }

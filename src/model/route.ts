@@ -49,6 +49,8 @@ export interface Upstream {
   readonly run: number
   readonly host: string
   readonly port: number
+  /** The process that was started; who listens there when it has ended is a stranger. Absent: not asked about. */
+  readonly pid?: number
 }
 
 /** The table, arranged for look-up. */

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { test } from 'node:test'
 
 import type { Link, LinkUser } from '../../src/gateway/link.ts'
 import { Pool } from '../../src/gateway/pool.ts'
+import { isRunning } from '../../src/gateway/pulse.ts'
 import { Sweep } from '../../src/gateway/sweep.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { eventually } from '../support/wait.ts'
@@ -36,7 +39,12 @@ class User implements LinkUser {
 test('an instance gets as many connections as it may have, some more wait, and the next is refused', async () => {
   await using app = await startApp(() => {})
   using sweep = new Sweep(systemClock)
-  using pool = new Pool('127.0.0.1', app.port, { max: 1, queue: 2, idle: null }, systemClock, sweep)
+  using pool = new Pool(
+    { host: '127.0.0.1', port: app.port, pid: undefined },
+    { max: 1, queue: 2, idle: null },
+    systemClock,
+    sweep,
+  )
   const users = [new User(), new User(), new User(), new User()] as const
   const joined = users.map((user) => pool.join(user, systemClock.now()))
   assert.deepEqual(joined, [true, true, true, false])
@@ -52,7 +60,12 @@ test('an instance gets as many connections as it may have, some more wait, and t
 test('a user that leaves while its connection is being made is not called again', async () => {
   await using app = await startApp(() => {})
   using sweep = new Sweep(systemClock)
-  using pool = new Pool('127.0.0.1', app.port, { max: 4, queue: 4, idle: null }, systemClock, sweep)
+  using pool = new Pool(
+    { host: '127.0.0.1', port: app.port, pid: undefined },
+    { max: 4, queue: 4, idle: null },
+    systemClock,
+    sweep,
+  )
   const [left, stays] = [new User(), new User()]
   pool.join(left, systemClock.now())
   pool.leave(left)
@@ -66,8 +79,39 @@ test('what no port answers is told as unreachable', async () => {
   const app = await startApp(() => {})
   await app.kill()
   using sweep = new Sweep(systemClock)
-  using pool = new Pool('127.0.0.1', app.port, { max: 4, queue: 4, idle: null }, systemClock, sweep)
+  using pool = new Pool(
+    { host: '127.0.0.1', port: app.port, pid: undefined },
+    { max: 4, queue: 4, idle: null },
+    systemClock,
+    sweep,
+  )
   const user = new User()
   pool.join(user, systemClock.now())
   await eventually(() => user.lostBy === 'unreachable', { what: 'the news' })
+})
+
+test('who listens at the port of an app that has ended is a stranger, and is sent nothing', async () => {
+  await using app = await startApp(() => {})
+  using sweep = new Sweep(systemClock)
+  // Ended and not waited for by its parent, as a child is until its end is noticed.
+  const parent = spawn('/bin/sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const ended = Number(String((await once(parent.stdout, 'data'))[0]))
+  const alive = process.pid
+  await eventually(() => !isRunning(ended), { what: 'its end' })
+  assert.ok(isRunning(alive))
+  const told: string[] = []
+  for (const pid of [ended, alive]) {
+    using pool = new Pool(
+      { host: '127.0.0.1', port: app.port, pid },
+      { max: 1, queue: 1, idle: null },
+      systemClock,
+      sweep,
+    )
+    const user = new User()
+    assert.ok(pool.join(user, systemClock.now()))
+    await eventually(() => user.link !== null || user.lostBy !== null, { what: 'the outcome' })
+    told.push(user.lostBy ?? 'linked')
+  }
+  parent.kill('SIGKILL')
+  assert.deepEqual(told, ['unreachable', 'linked'])
 })

@@ -17,7 +17,8 @@ test('requests go to ready instances, wait for starting ones and are told why ot
   world.offer('hello', 'v1')
   assert.equal(target(world)?.kind, 'waiting')
   world.pass(100)
-  assert.deepEqual(target(world), { kind: 'ready', upstreams: [{ run: 1, host: '127.0.0.1', port: 40_001 }] })
+  const upstream = { run: 1, host: '127.0.0.1', port: 40_001, pid: 10_001 }
+  assert.deepEqual(target(world), { kind: 'ready', upstreams: [upstream] })
   world.send({ type: 'command', app: 'hello', verb: 'stop' })
   assert.deepEqual(target(world), { kind: 'closed', why: 'it was stopped by the operator' })
   assert.deepEqual(whole(world.fleet).drain, [1])

@@ -40,7 +40,7 @@ test('a new version serves with the old one standing by until the soak is over, 
 test('requests go to the old version until the new one is ready in full, then by share, and back at once', () => {
   const world = new World({ v1: well, v2: { boots: 20, dies: 1_000, obeys: 5 } })
   const target = (): unknown => routeChange(emptyFleet(1), world.fleet, ['hello']).put[0]?.target
-  const upstream = (run: number): object => ({ run, host: '127.0.0.1', port: 40_000 + run })
+  const upstream = (run: number): object => ({ run, host: '127.0.0.1', port: 40_000 + run, pid: 10_000 + run })
   world.offer('hello', 'v1', { rollout: { soak: 2_000, share: 0.2 } })
   world.pass(100)
   world.offer('hello', 'v2', { rollout: { soak: 2_000, share: 0.2 } })
