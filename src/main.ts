@@ -28,6 +28,7 @@ import { describeWaiting } from './model/waiting.ts'
 import { Journal } from './observe/journal.ts'
 import { openLog } from './observe/log.ts'
 import { command } from './supervisor/command.ts'
+import { Guardian, readReport } from './supervisor/guardian.ts'
 import { openIntake, type Intake } from './supervisor/intake.ts'
 import { Census } from './supervisor/census.ts'
 import { findLeft, versionAt } from './supervisor/left.ts'
@@ -55,6 +56,12 @@ export async function up(options: UpOptions): Promise<Running> {
   const log = opened.use(await openLog({ journal, out: process.stdout, format, color: options.color, ...config.log }))
   let kept: KeptToken | null = config.auth.tokens.length > 0 ? null : await readOrCreateToken(config.stateDir)
   for (const message of [...socket.notices, ...(kept?.notices ?? []), ...warnings]) notice('warn', message)
+  for (const message of await readReport(config.stateDir)) notice('warn', message)
+  const { grace } = config.guard
+  // Before the first process, and gone after the last.
+  if (grace !== null && options.guard !== null) {
+    opened.use(new Guardian({ stateDir: config.stateDir, command: options.guard, grace, notice }))
+  }
   const left = await findLeft(config.stateDir, notice)
 
   let tokens = tokensOf(config, kept?.token ?? null)
@@ -192,6 +199,7 @@ export async function up(options: UpOptions): Promise<Running> {
     url: gateway.url,
     adminUrl: admin.url,
     waitingFor,
+    bequest: grace === null || options.guard === null ? null : config.stateDir,
     close: () => (closing ??= close()),
     kill: async () => {
       for (const app of supervisor.fleet.apps.values()) for (const it of app.instances) processes.kill(it.run)

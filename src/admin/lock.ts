@@ -1,6 +1,8 @@
-import { chmod, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { chmod, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
+import { setTimeout as delay } from 'node:timers/promises'
 
 /**
  * Takes the state folder for this process, or answers null when another one has it. The lock is SQLite's on the file
@@ -23,6 +25,29 @@ export async function takeLock(stateDir: string): Promise<Disposable | null> {
       if (database.isOpen) database.close()
     },
   }
+}
+
+/** Says, while the lock is held to end a dead gateway's apps, that it will be free again: who starts then waits. */
+export async function announceEnding(stateDir: string): Promise<AsyncDisposable> {
+  await writeFile(endingFile(stateDir), `${process.pid}\n`, { mode: 0o600 })
+  return { [Symbol.asyncDispose]: () => rm(endingFile(stateDir), { force: true }) }
+}
+
+/** Takes the lock, also from a guardian that is about to be done. */
+export async function awaitLock(stateDir: string): Promise<Disposable | null> {
+  const until = performance.now() + longestEnding
+  for (;;) {
+    const lock = await takeLock(stateDir)
+    if (lock !== null || !existsSync(endingFile(stateDir)) || performance.now() > until) return lock
+    await delay(50)
+  }
+}
+
+/** SIGTERM, SIGKILL and the looks in between (milliseconds). */
+const longestEnding = 10_000
+
+function endingFile(stateDir: string): string {
+  return join(stateDir, 'ending')
 }
 
 function tryLock(database: DatabaseSync): boolean {

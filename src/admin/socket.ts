@@ -3,7 +3,7 @@ import type { Server } from 'node:net'
 import { join } from 'node:path'
 import { StartError } from '../lib/start-error.ts'
 import type { Control } from './control.ts'
-import { takeLock } from './lock.ts'
+import { awaitLock } from './lock.ts'
 import { request } from './request.ts'
 import { closeServer, serveLazily } from './serve.ts'
 import { withShortPath } from './short-path.ts'
@@ -24,7 +24,7 @@ export interface ControlSocket extends AsyncDisposable {
  */
 export async function openControlSocket(stateDir: string): Promise<ControlSocket> {
   const notice = await prepareStateFolder(stateDir)
-  const lock = await takeLock(stateDir).catch((error: unknown) => {
+  const lock = await awaitLock(stateDir).catch((error: unknown) => {
     const why = error instanceof Error ? error.message : String(error)
     throw new StartError(`Cannot lock the state folder ${stateDir}: ${why}. Choose another with --state DIR.`)
   })

@@ -8,6 +8,8 @@ export interface Lifetime {
   readonly say: (line: string) => void
   /** Tells why something failed and answers with the exit code. */
   readonly fail: (error: unknown) => number
+  /** Writes down, in the folder, what nobody foresaw, and ends the process with that code at once. */
+  readonly die: (error: unknown, folder: string, code: number) => void
   /** PID of what started us and may die without a word, such as npm: then we have to end, too. Null: nobody such. */
   readonly parent: number | null
   /** Whether SIGHUP ends the gateway. Under nohup it is heard all the same: unheard, it would end the process. */
@@ -63,9 +65,12 @@ export async function liveUntilStopped(lifetime: Lifetime): Promise<number> {
       stop()
     } else if (performance.now() - firstAt >= second) force(130)
   }
-  // What nobody foresaw leaves everything in doubt, except that no child may outlive us.
+  // What nobody foresaw leaves everything in doubt. The apps are not to blame: the next gateway goes on with them, or the
+  // guardian ends them. Without one, no child may outlive us.
   const crash = (error: unknown): void => {
-    force(lifetime.fail(error))
+    const code = lifetime.fail(error)
+    if (running?.bequest && firstAt === null) lifetime.die(error, running.bequest, code)
+    else force(code)
   }
   const listeners = [
     ['SIGINT', interrupt],

@@ -119,6 +119,15 @@ function createProgram(done: (code: number) => void): Command {
     })
 
   program
+    .command('guard', { hidden: true })
+    .argument('<state>')
+    .argument('<grace>', 'milliseconds', count(0, Number.MAX_SAFE_INTEGER))
+    .action(async (state: string, grace: number) => {
+      const { runGuard } = await import('./guard.ts')
+      done(await runGuard(state, grace))
+    })
+
+  program
     .command('token')
     .description('print the token that was made at the first start')
     .addHelpText('after', examples(['curl -H "X-API-Token: $(quaymaster token)" http://localhost:8080/hello/']))

@@ -1,5 +1,6 @@
 import type { UpOptions } from '../lib/running.ts'
 import { wantsColor } from '../observe/color.ts'
+import { recordCrash } from './crash-record.ts'
 import { fail } from './fail.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { isUnderNohup, lookAtStdin } from './hangup.ts'
@@ -21,6 +22,7 @@ export async function runUp(args: UpArguments): Promise<number> {
   const parent = parentOf(process.env, heedsHangup)
   // Said to us alone: not to what the configuration runs, either.
   delete process.env['QUAYMASTER_LAUNCHER']
+  const exit = process.exit.bind(process)
   const code = await liveWithoutExit({
     start: async () => {
       const { up } = await import('../main.ts')
@@ -29,6 +31,10 @@ export async function runUp(args: UpArguments): Promise<number> {
     process,
     say: (line) => void process.stderr.write(`${line}\n`),
     fail,
+    die: (error, folder, code) => {
+      recordCrash(folder, error)
+      exit(code)
+    },
     parent,
     heedsHangup,
   })
@@ -55,6 +61,7 @@ export function upOptions({ config, state, color, ...args }: UpArguments): UpOpt
     ...(state === undefined ? {} : { stateDir: state }),
     ...args,
     color: wantsColor({ env: process.env, isTTY: process.stdout.isTTY, wanted: color }),
+    guard: process.argv[1] === undefined ? null : [process.execPath, process.argv[1], 'guard'],
     startedAt: performance.timeOrigin,
   }
 }

@@ -17,6 +17,8 @@ export interface Config {
   readonly listen: Listen & { readonly timeouts: ClientTimeouts }
   readonly admin: Listen
   readonly workers: number
+  /** Milliseconds; null: no guardian. */
+  readonly guard: { readonly grace: number | null }
   readonly auth: { readonly tokens: readonly Token[] }
   readonly log: LogSettings
   readonly starts: { readonly parallel: number }
@@ -57,6 +59,7 @@ export function completeConfig(layer: FileLayer, file: string | null, root: stri
     },
     admin: { host: layer.admin?.host ?? '127.0.0.1', port: layer.admin?.port ?? 8081 },
     workers: layer.workers ?? 1,
+    guard: { grace: layer.guard?.grace === false ? null : (layer.guard?.grace ?? 10_000) },
     auth: {
       tokens: (layer.auth?.tokens ?? []).map(({ name, sha256, apps }) => ({ name, sha256, apps: apps ?? null })),
     },

@@ -53,6 +53,16 @@ export interface UserConfig {
    * A change takes effect at the next start.
    */
   workers?: number | 'auto' | undefined
+  guard?:
+    | {
+        /**
+         * When the gateway itself dies (SIGKILL, out of memory), a tiny process that it keeps for this waits so long for
+         * another gateway, which goes on with the apps, and then ends them. Default `'10s'`: a restart takes less.
+         * `false`: nobody ends them before the next start. A change takes effect at the next start.
+         */
+        grace?: Duration | false | undefined
+      }
+    | undefined
   auth?:
     | {
         /** Who may call. With none here, one token is made at the first start, kept in `stateDir` and printed. */

@@ -14,8 +14,8 @@ export function describeChanges(running: Config, wanted: Config): string[] {
  * as it is, so that whoever reads the result sees what is really the case, and `describeChanges` keeps saying so.
  */
 export function takeOver(running: Config, wanted: Config): Config {
-  const { listen, admin, appsDir, stateDir, workers, starts } = running
-  return Object.freeze({ ...wanted, listen, admin, appsDir, stateDir, workers, starts })
+  const { listen, admin, appsDir, stateDir, workers, guard, starts } = running
+  return Object.freeze({ ...wanted, listen, admin, appsDir, stateDir, workers, guard, starts })
 }
 
 const fixed: readonly { readonly field: string; readonly of: (config: Config) => string | number }[] = [
@@ -33,5 +33,6 @@ const fixed: readonly { readonly field: string; readonly of: (config: Config) =>
   { field: 'appsDir', of: (config) => config.appsDir },
   { field: 'stateDir', of: (config) => config.stateDir },
   { field: 'workers', of: (config) => config.workers },
+  { field: 'guard.grace', of: ({ guard }) => (guard.grace === null ? 'false' : formatDuration(guard.grace)) },
   { field: 'starts.parallel', of: (config) => config.starts.parallel },
 ]

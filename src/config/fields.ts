@@ -76,6 +76,15 @@ export function duration(min = 0): z.ZodType<number> {
   })
 }
 
+/** Milliseconds, or `false`. */
+export function durationOrNever(): z.ZodType<number | false> {
+  return field<number | false>(`${DURATION_FORM}, or false`, (value) => {
+    if (value === false) return accept(value)
+    const parsed = parseDuration(value)
+    return parsed.ok ? accept(parsed.value) : refuse(`must be a duration or false but ${parsed.reason}`)
+  })
+}
+
 /** Bytes. */
 export function size(): z.ZodType<number> {
   return field(SIZE_FORM, (value) => {

@@ -49,6 +49,7 @@ export interface FileLayer {
   readonly appsDir?: string | undefined
   readonly stateDir?: string | undefined
   readonly workers?: number | undefined
+  readonly guard?: { readonly grace?: number | false | undefined } | undefined
   readonly auth?: { readonly tokens?: readonly TokenLayer[] | undefined } | undefined
   readonly defaults?: DefaultsLayer | undefined
   readonly apps?: Readonly<Record<string, AppLayer>> | undefined

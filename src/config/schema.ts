@@ -1,7 +1,21 @@
 import { availableParallelism } from 'node:os'
 import { z } from 'zod'
 import * as app from './app-fields.ts'
-import { accept, duration, field, filePath, flag, isText, keys, oneOf, refuse, size, texts, whole } from './fields.ts'
+import {
+  accept,
+  duration,
+  durationOrNever,
+  field,
+  filePath,
+  flag,
+  isText,
+  keys,
+  oneOf,
+  refuse,
+  size,
+  texts,
+  whole,
+} from './fields.ts'
 import type { AppLayer, FileLayer } from './layers.ts'
 
 const health = {
@@ -115,6 +129,7 @@ const file = {
   appsDir: filePath().optional(),
   stateDir: filePath().optional(),
   workers: workers.optional(),
+  guard: keys({ grace: durationOrNever().optional() }).optional(),
   auth: keys({ tokens: z.array(tokenSchema).optional() }).optional(),
   defaults: defaultsSchema.optional(),
   apps: z.record(z.string(), appSchema).optional(),

@@ -15,6 +15,8 @@ export interface UpOptions {
   readonly json: boolean
   /** Whether stdout gets colours. */
   readonly color: boolean
+  /** What ends a fleet whose gateway has died, without its arguments; null: nobody does. */
+  readonly guard: readonly string[] | null
   /** When the process started, in milliseconds since the epoch: the banner says how long it took. */
   readonly startedAt: number
 }
@@ -30,6 +32,8 @@ export interface Running {
   close(): Promise<void>
   /** Ends every child at once. */
   kill(): Promise<void>
+  /** Where to leave word for the next gateway, when this one may die without ending its apps; null: it must end them. */
+  readonly bequest: string | null
   /** Resolves when everything is over, whoever asked for it. */
   readonly closed: Promise<void>
 }

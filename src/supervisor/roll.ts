@@ -141,6 +141,11 @@ function pathIn(stateDir: string): string {
   return join(stateDir, 'instances.json')
 }
 
+/** Nothing of it runs any more. */
+export async function forgetRoll(stateDir: string): Promise<void> {
+  await rm(pathIn(stateDir), { force: true }).catch(() => {})
+}
+
 /** As far as is needed to end one. Whether it can be adopted is looked at apart. */
 function isRoll(value: unknown): value is Roll {
   if (!isObject(value) || typeof value['boot'] !== 'string' || !Array.isArray(value['instances'])) return false

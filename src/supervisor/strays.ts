@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Notice } from './notice.ts'
 import { ProcessTable } from './process-table.ts'
 import { ProcessTree } from './process-tree.ts'
-import { readRoll, type Recorded } from './roll.ts'
+import { forgetRoll, readRoll, type Recorded } from './roll.ts'
 
 /** From SIGTERM to SIGKILL for what a killed gateway left behind (milliseconds). */
 const grace = 2_000
@@ -23,7 +23,9 @@ export async function endStrays(strays: readonly Recorded[], notice: Notice): Pr
 
 /** Ends everything that is on file in a state folder, for whose gateway nobody came. */
 export async function endAll(stateDir: string, notice: Notice): Promise<readonly Recorded[]> {
-  return await endStrays((await readRoll(stateDir, notice))?.instances ?? [], notice)
+  const ended = await endStrays((await readRoll(stateDir, notice))?.instances ?? [], notice)
+  await forgetRoll(stateDir)
+  return ended
 }
 
 async function endStray(table: ProcessTable, one: Recorded, notice: Notice): Promise<boolean> {

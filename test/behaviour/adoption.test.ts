@@ -38,7 +38,7 @@ test('what a killed gateway left goes on under the next one: same process, same 
   assert.deepEqual((await second.app('two')).instances.map((it) => String(it.pid)).sort(), before)
   assert.equal((await folder.lines('starts.txt')).length, 1)
   await second.stop()
-  assert.deepEqual(processesOf(folder.dir), [])
+  await eventually(() => processesOf(folder.dir).length === 0, { what: 'nothing to be left, nor a guardian' })
   assert.deepEqual(await fs.readdir(folder.path('.quaymaster/pipes')), [])
 })
 

@@ -84,6 +84,16 @@ test('what nobody foresaw is told, and nothing outlives it', async () => {
   assert.equal(gateway.kills, 1)
 })
 
+test('with a guardian, what nobody foresaw ends the process at once, and the apps are left for the next gateway', async () => {
+  const { gateway, process, died } = live()
+  await gateway.began
+  gateway.bequest = '/state'
+  process.emit('unhandledRejection', new Error('surprise'))
+  assert.deepEqual(died, ['/state 7'])
+  assert.deepEqual([gateway.kills, gateway.closes], [0, 0])
+  gateway.over()
+})
+
 test('under nohup SIGHUP is heard and changes nothing', async () => {
   const { gateway, process, code } = live({ heedsHangup: false })
   await gateway.began
@@ -113,6 +123,7 @@ class FakeProcess extends EventEmitter {
 class FakeGateway implements Running {
   readonly url = 'http://localhost:1/'
   readonly adminUrl = null
+  bequest: string | null = null
   readonly closed: Promise<void>
   readonly began: Promise<void>
   readonly closing: Promise<void>
@@ -157,6 +168,7 @@ interface Live {
   readonly gateway: FakeGateway
   readonly process: FakeProcess
   readonly code: Promise<number>
+  readonly died: readonly string[]
   readonly told: { next(line: string): Promise<void> }
 }
 
@@ -166,7 +178,9 @@ function live(options: { hold?: boolean; trouble?: Error; parent?: number; heeds
   const said = new EventEmitter()
   const released = Promise.withResolvers<void>()
   gateway.release = released.resolve
+  const died: string[] = []
   const code = liveUntilStopped({
+    die: (_, folder, code) => void died.push(`${folder} ${code}`),
     start: async () => {
       if (options.trouble) throw options.trouble
       if (options.hold) await released.promise
@@ -181,5 +195,5 @@ function live(options: { hold?: boolean; trouble?: Error; parent?: number; heeds
     second,
   })
   const next = (line: string): Promise<void> => new Promise((resolve) => void said.once(line, resolve))
-  return { gateway, process, code, told: { next } }
+  return { gateway, process, code, died, told: { next } }
 }

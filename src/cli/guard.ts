@@ -1,0 +1,40 @@
+import { appendFile } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
+import { announceEnding, takeLock } from '../admin/lock.ts'
+import { request } from '../admin/request.ts'
+import { reportFile } from '../supervisor/guardian.ts'
+import { endAll } from '../supervisor/strays.ts'
+
+/**
+ * What becomes of a guardian whose gateway has died: waits for another gateway, and if none comes within `grace` ms ends
+ * what the dead one left. Not for people: the gateway starts it.
+ */
+export async function runGuard(stateDir: string, grace: number): Promise<number> {
+  const until = performance.now() + grace
+  do {
+    // Whoever answers on the control socket is a gateway, and goes on with the apps.
+    if (await isAnswering(stateDir)) return 0
+    await pause(Math.max(0, Math.min(look, until - performance.now())))
+  } while (performance.now() < until)
+  const lock = await takeLock(stateDir).catch(() => null)
+  if (lock === null) return 0
+  using _lock = lock
+  await using _ending = await announceEnding(stateDir)
+  const told: string[] = []
+  const ended = await endAll(stateDir, (_, message) => told.push(message))
+  if (ended.length === 0) return 0
+  const after = `The gateway died and none came within ${grace / 1_000} s`
+  const lines = told.map((message) => `${new Date().toISOString()} ${after}: ${message}\n`)
+  await appendFile(reportFile(stateDir), lines.join(''), { mode: 0o600 })
+  return 0
+}
+
+/** Between two looks for another gateway (milliseconds). */
+const look = 250
+
+async function isAnswering(stateDir: string): Promise<boolean> {
+  return request(stateDir, 'GET', '/version', { timeout: 1_000 }).then(
+    () => true,
+    ({ code }: NodeJS.ErrnoException) => code !== 'ENOENT' && code !== 'ECONNREFUSED',
+  )
+}
