@@ -23,6 +23,7 @@ import { type InFlight, Inflight } from './inflight.ts'
 import { listen } from './listen.ts'
 import { Lobby } from './lobby.ts'
 import { createProxyEngine } from './proxy-relay.ts'
+import type { Places } from './places.ts'
 import type { Front } from './served.ts'
 import { Sweep } from './sweep.ts'
 
@@ -50,6 +51,8 @@ export interface GatewayOptions {
   readonly waits?: boolean
   /** Default: a key of this gateway's own, and nobody else to tell of a sign-out. */
   readonly sessions?: SessionOptions
+  /** Where those who wait for an app are counted. Default: by this gateway alone. */
+  readonly places?: Places
   /** Default: `defaultTimeouts`. */
   readonly timeouts?: Partial<ClientTimeouts> | undefined
 }
@@ -206,7 +209,7 @@ export class Gateway implements AsyncDisposable {
 }
 
 function createDoor(options: GatewayOptions, sweep: Sweep, index: RouteIndex): Door {
-  const { clock, journal, report, auth, port, timeouts, sessions } = options
+  const { clock, journal, report, auth, port, timeouts, sessions, places } = options
   const wanted = new Map<string, number>()
   return {
     index,
@@ -216,7 +219,7 @@ function createDoor(options: GatewayOptions, sweep: Sweep, index: RouteIndex): D
     cookie: '',
     sessions: new Sessions(sessions),
     attempts: new Attempts(),
-    hold: new Hold(),
+    hold: new Hold(places),
     inflight: new Inflight(clock, (run) => report({ type: 'drained', run })),
     upstreams: new Upstreams(clock, sweep),
     trials: new Trials(report, clock),

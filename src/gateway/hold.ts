@@ -1,10 +1,16 @@
 import type { HoldSettings } from '../model/settings.ts'
+import { OwnPlaces, type Places } from './places.ts'
 
 export type Held = 'again' | 'expired' | 'full' | 'left'
 
 /** Requests that wait for their app, first come first served, a bounded queue an app. */
 export class Hold implements Disposable {
   readonly #queues = new Map<string, Set<(result: Held) => void>>()
+  readonly #places: Places
+
+  constructor(places: Places = new OwnPlaces()) {
+    this.#places = places
+  }
 
   /** How many wait for an app. */
   count(app: string): number {
@@ -14,14 +20,14 @@ export class Hold implements Disposable {
   /** Waits up to `time` ms to be told to ask again. A client that leaves frees its place at once. */
   wait(app: string, settings: HoldSettings, time: number, left: AbortSignal): Promise<Held> {
     if (left.aborted) return Promise.resolve('left')
-    if (this.count(app) >= settings.max) return Promise.resolve('full')
+    if (!this.#places.take(app, settings.max)) return Promise.resolve('full')
     const queue = this.#queues.get(app) ?? new Set()
     this.#queues.set(app, queue)
     return new Promise((resolve) => {
       const settle = (result: Held): void => {
         clearTimeout(timer)
         left.removeEventListener('abort', onLeave)
-        queue.delete(settle)
+        if (queue.delete(settle)) this.#places.giveBack(app)
         if (queue.size === 0 && this.#queues.get(app) === queue) this.#queues.delete(app)
         resolve(result)
       }

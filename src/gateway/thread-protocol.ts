@@ -3,6 +3,7 @@ import type { RouteChange } from '../model/route.ts'
 import type { ClientTimeouts } from '../model/settings.ts'
 import type { Auth } from './auth/tokens.ts'
 import type { InFlight } from './inflight.ts'
+import type { Column } from './shared-places.ts'
 
 /** Everything that passes between the main thread and a gateway thread. All of it is structured-cloneable. */
 
@@ -13,12 +14,16 @@ export interface ThreadStart {
   /** All of them. */
   readonly routes: RouteChange
   readonly sessionKey: Uint8Array
+  /** Where all threads count who waits, and this one's row in it. */
+  readonly places: SharedArrayBuffer
+  readonly row: number
+  readonly columns: readonly Column[]
   readonly timeouts: Partial<ClientTimeouts> | undefined
   readonly waits: boolean
 }
 
 export type ToThread =
-  | { readonly type: 'routes'; readonly routes: RouteChange }
+  | { readonly type: 'routes'; readonly routes: RouteChange; readonly columns: readonly Column[] }
   | { readonly type: 'auth'; readonly auth: Auth }
   /** A browser signed out at another thread. */
   | { readonly type: 'revoke'; readonly session: string }

@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../lib/clock.ts'
 import { Journal, type Entry } from '../observe/journal.ts'
 import { Gateway } from './gateway.ts'
+import { SharedPlaces } from './shared-places.ts'
 import type { FromThread, ThreadStart, ToThread } from './thread-protocol.ts'
 
 /** Entries travel in batches: a message for each would cost more than many a request. */
@@ -11,7 +12,10 @@ const batchSize = 256
 const inflightEvery = 250
 
 /** One of several gateways on the same port. Ends by itself when its listeners are closed. */
-async function serve({ host, port, auth, routes, sessionKey, timeouts, waits }: ThreadStart): Promise<void> {
+async function serve(start: ThreadStart): Promise<void> {
+  const { host, port, auth, routes, sessionKey, timeouts, waits } = start
+  const places = new SharedPlaces(start.places, start.row)
+  places.name(start.columns)
   let batch: Entry[] = []
   let timer: NodeJS.Timeout | null = null
   const flush = (): void => {
@@ -37,6 +41,7 @@ async function serve({ host, port, auth, routes, sessionKey, timeouts, waits }: 
     waits,
     report: (report) => post({ type: 'report', report }),
     timeouts,
+    places,
     sessions: { key: sessionKey, revoked: (session) => post({ type: 'revoke', session }) },
   })
   gateway.change(routes)
@@ -51,7 +56,10 @@ async function serve({ host, port, auth, routes, sessionKey, timeouts, waits }: 
   parentPort?.on('message', (message: ToThread) => {
     switch (message.type) {
       case 'routes':
-        return gateway.change(message.routes)
+        places.name(message.columns)
+        gateway.change(message.routes)
+        for (const app of message.routes.gone) places.forget(app)
+        return
       case 'auth':
         return gateway.configure(message.auth)
       case 'revoke':

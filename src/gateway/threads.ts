@@ -11,6 +11,7 @@ import type { FrontDoor } from './front-door.ts'
 import type { GatewayOptions } from './gateway.ts'
 import type { InFlight } from './inflight.ts'
 import { listen } from './listen.ts'
+import { PlaceBoard } from './shared-places.ts'
 import type { FromThread, ThreadStart, ToThread } from './thread-protocol.ts'
 
 export interface ThreadsOptions extends Omit<GatewayOptions, 'reusePort' | 'clock'> {
@@ -36,6 +37,7 @@ export class GatewayThreads implements FrontDoor {
   readonly #draining = new Map<number, Set<Thread>>()
   /** By app: for threads that start later. */
   readonly #routes = new Map<string, Route>()
+  readonly #places: PlaceBoard
   #auth: Auth
   #waits: boolean
   #closing = false
@@ -65,6 +67,7 @@ export class GatewayThreads implements FrontDoor {
     this.#waits = options.waits ?? false
     this.#sessionKey = options.sessions?.key ?? randomBytes(32)
     this.#threads = new Set()
+    this.#places = new PlaceBoard(options.count)
   }
 
   open(): void {
@@ -78,7 +81,9 @@ export class GatewayThreads implements FrontDoor {
     for (const app of change.gone) this.#routes.delete(app)
     for (const run of change.over) this.#draining.delete(run)
     for (const run of change.drain) this.#draining.set(run, new Set(this.#threads))
-    this.#tell({ type: 'routes', routes: { ...change, put } })
+    for (const app of change.gone) this.#places.free(app)
+    const columns = this.#places.columnsOf(put.map(({ app }) => app))
+    this.#tell({ type: 'routes', routes: { ...change, put }, columns })
   }
 
   configure(auth: Auth): void {
@@ -120,16 +125,19 @@ export class GatewayThreads implements FrontDoor {
     const { host, timeouts } = this.#options
     const routes = { put: [...this.#routes.values()], gone: [], drain: [...this.#draining.keys()], over: [] }
     const [auth, sessionKey, waits] = [this.#auth, this.#sessionKey, this.#waits]
-    const start = { host, port: this.port, auth, routes, sessionKey, waits, timeouts }
+    const row = this.#places.takeRow()
+    const places = { places: this.#places.memory, row, columns: this.#places.columnsOf(this.#routes.keys()) }
+    const start = { host, port: this.port, auth, routes, sessionKey, waits, timeouts, ...places }
     const thread = new Thread(start, (message) => this.#hear(thread, message))
     this.#threads.add(thread)
-    void thread.over.then((why) => this.#lose(thread, why))
+    void thread.over.then((why) => this.#lose(thread, row, why))
     // What changes while it starts waits for it, in order, until it listens to messages.
     await thread.listening
   }
 
-  #lose(thread: Thread, why: string): void {
+  #lose(thread: Thread, row: number, why: string): void {
     this.#threads.delete(thread)
+    this.#places.freeRow(row)
     for (const [run, waiting] of this.#draining) if (waiting.delete(thread)) this.#reportIfDrained(run, waiting)
     if (this.#closing) return
     this.#options.notice('error', `A gateway thread died and is replaced; its connections are lost: ${why}`)
@@ -174,13 +182,12 @@ export class GatewayThreads implements FrontDoor {
   }
 }
 
-/** A bound that holds for the whole gateway is shared out evenly, since the kernel spreads connections evenly. */
+/** Connections to an instance are shared out evenly, since the kernel spreads those of clients evenly. */
 function shareOf(route: Route, count: number): Route {
-  const { hold, connections } = route
+  const { connections } = route
   const share = (all: number): number => Math.ceil(all / count)
   return {
     ...route,
-    hold: { ...hold, max: share(hold.max) },
     connections: { ...connections, max: share(connections.max), queue: share(connections.queue) },
   }
 }

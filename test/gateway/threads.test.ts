@@ -24,7 +24,7 @@ interface Stage extends AsyncDisposable {
   readonly entries: Entry[]
   readonly upstream: http.Server
   /** Where `hello` goes from now on. */
-  route(target: Target, draining?: number[]): void
+  route(target: Target, draining?: number[], maxHeld?: number): void
   readonly ready: Target
 }
 
@@ -59,7 +59,9 @@ async function stage(answer: http.RequestListener): Promise<Stage> {
     entries,
     upstream,
     ready,
-    route: (target, draining) => table([{ app: 'hello', ...route, streams: 0, target }], draining),
+    route: (target, draining, max = route.hold.max) => {
+      table([{ app: 'hello', ...route, hold: { ...route.hold, max }, streams: 0, target }], draining)
+    },
     async [Symbol.asyncDispose]() {
       diagnostics.unsubscribe('worker_threads', seen)
       await gateway[Symbol.asyncDispose]()
@@ -108,6 +110,42 @@ test('a run is drained when the last thread has nothing in flight on it', async 
   await Promise.all(asked)
   await soon(() => assert.ok(drained()))
   assert.equal(it.reports.filter((report) => report.type === 'drained').length, 1)
+})
+
+test('the bound on those who wait holds for all threads together, and a thread that dies gives back its places', async () => {
+  await using it = await stage((_request, response) => void response.end('hi'))
+  const waiting: Target = { kind: 'waiting', why: 'test', until: null }
+  /** Many ask, on connections that the kernel spreads over the threads; resolves with the answers of those who wait. */
+  const crowd = async (): Promise<Promise<string>[]> => {
+    let waits = true
+    // A thread that has not yet heard that there is something to wait for answers at once, and is asked again.
+    const one = async (): Promise<string> => {
+      for (;;) {
+        const answer = await ask(it.gateway).catch(() => 'lost')
+        if (!waits || answer.startsWith('503')) return answer
+      }
+    }
+    const left = new Set(Array.from({ length: 16 }, one))
+    for (const asked of left) void asked.then(() => left.delete(asked))
+    await soon(() => assert.ok(left.size <= 3))
+    waits = false
+    return [...left]
+  }
+  it.route(waiting, [], 3)
+  const first = await crowd()
+  assert.equal(first.length, 3)
+  it.route(it.ready, [], 3)
+  assert.deepEqual(await Promise.all(first), ['200 hi', '200 hi', '200 hi'])
+  it.route(waiting, [], 3)
+  const second = await crowd()
+  assert.equal(second.length, 3)
+  await Promise.all(it.workers.splice(0).map((worker) => worker.terminate()))
+  assert.deepEqual(await Promise.all(second), ['lost', 'lost', 'lost'])
+  await soon(() => assert.equal(it.workers.length, 2))
+  const third = await crowd()
+  assert.equal(third.length, 3)
+  it.route(it.ready, [], 3)
+  assert.deepEqual(await Promise.all(third), ['200 hi', '200 hi', '200 hi'])
 })
 
 test('a thread that dies takes only its own connections with it and is replaced', async () => {
