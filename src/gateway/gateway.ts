@@ -51,6 +51,8 @@ export interface GatewayOptions {
   readonly waits?: boolean
   /** Default: a key of this gateway's own, and nobody else to tell of a sign-out. */
   readonly sessions?: SessionOptions
+  /** Called with the address of each sign-in that fails. Default: there is nobody else to tell. */
+  readonly failed?: (address: string) => void
   /** Where those who wait for an app are counted. Default: by this gateway alone. */
   readonly places?: Places
   /** Default: `defaultTimeouts`. */
@@ -164,6 +166,11 @@ export class Gateway implements AsyncDisposable {
     this.#door.sessions.revoke(session)
   }
 
+  /** A sign-in from this address failed at another gateway that shares the port. */
+  countFailure(address: string): void {
+    this.#door.attempts.add(address, this.#door.clock.now())
+  }
+
   inflight(): readonly InFlight[] {
     return this.#door.inflight.list()
   }
@@ -209,7 +216,7 @@ export class Gateway implements AsyncDisposable {
 }
 
 function createDoor(options: GatewayOptions, sweep: Sweep, index: RouteIndex): Door {
-  const { clock, journal, report, auth, port, timeouts, sessions, places } = options
+  const { clock, journal, report, auth, port, timeouts, sessions, places, failed } = options
   const wanted = new Map<string, number>()
   return {
     index,
@@ -218,7 +225,7 @@ function createDoor(options: GatewayOptions, sweep: Sweep, index: RouteIndex): D
     port,
     cookie: '',
     sessions: new Sessions(sessions),
-    attempts: new Attempts(),
+    attempts: new Attempts(failed),
     hold: new Hold(places),
     inflight: new Inflight(clock, (run) => report({ type: 'drained', run })),
     upstreams: new Upstreams(clock, sweep),

@@ -28,6 +28,8 @@ export type ToThread =
   /** A browser signed out at another thread. */
   | { readonly type: 'revoke'; readonly session: string }
   | { readonly type: 'open' }
+  /** A sign-in failed at another thread. */
+  | { readonly type: 'failure'; readonly address: string }
   | { readonly type: 'stop' }
   | { readonly type: 'close' }
 
@@ -43,4 +45,5 @@ export type FromThread =
       readonly traffic: readonly (readonly [run: number, Traffic])[]
     }
   | { readonly type: 'revoke'; readonly session: string }
+  | { readonly type: 'failure'; readonly address: string }
   | { readonly type: 'closed' }

@@ -42,6 +42,7 @@ async function serve(start: ThreadStart): Promise<void> {
     report: (report) => post({ type: 'report', report }),
     timeouts,
     places,
+    failed: (address) => post({ type: 'failure', address }),
     sessions: { key: sessionKey, revoked: (session) => post({ type: 'revoke', session }) },
   })
   gateway.change(routes)
@@ -64,6 +65,8 @@ async function serve(start: ThreadStart): Promise<void> {
         return gateway.configure(message.auth)
       case 'revoke':
         return gateway.revoke(message.session)
+      case 'failure':
+        return gateway.countFailure(message.address)
       case 'open':
         return gateway.open()
       case 'stop':

@@ -158,6 +158,7 @@ export class GatewayThreads implements FrontDoor {
         for (const entry of JSON.parse(message.json) as Entry[]) this.#options.journal.write(entry)
         return
       case 'revoke':
+      case 'failure':
         for (const other of this.#threads) if (other !== thread) other.tell(message)
         return
       case 'inflight':

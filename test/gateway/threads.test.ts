@@ -148,6 +148,25 @@ test('the bound on those who wait holds for all threads together, and a thread t
   assert.deepEqual(await Promise.all(third), ['200 hi', '200 hi', '200 hi'])
 })
 
+test('failed sign-ins at one thread count at the others', async () => {
+  await using it = await stage((_request, response) => void response.end())
+  const signIn = async (): Promise<number | undefined> => {
+    const headers = { 'Content-Type': 'application/x-www-form-urlencoded', Host: 'localhost' }
+    const request = http.request(`${it.gateway.url}/-/login`, { method: 'POST', headers, agent: false })
+    const [response] = (await once(request.end('token=wrong'), 'response')) as [http.IncomingMessage]
+    await response.resume().toArray()
+    return response.statusCode
+  }
+  let failed = 0
+  for (let refused = 0; refused < 10;) {
+    const status = await signIn()
+    if (status === 401) failed += 1
+    refused = status === 429 ? refused + 1 : 0
+  }
+  // Ten would be exact; the others hear of one a moment later. Each by itself would have allowed ten.
+  assert.ok(failed < 15, String(failed))
+})
+
 test('a thread that dies takes only its own connections with it and is replaced', async () => {
   await using it = await stage((_request, response) => void response.end('hi'))
   it.route(it.ready)

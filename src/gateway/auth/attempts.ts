@@ -7,6 +7,12 @@ const maxAddresses = 10_000
 /** A leaky bucket an address. A token has 256 bits and cannot be guessed; this keeps guessing cheap for us. */
 export class Attempts {
   readonly #failures = new Map<string, { count: number; at: number }>()
+  readonly #tell: (address: string) => void
+
+  /** `tell`: called with the address of each sign-in that failed here. */
+  constructor(tell: (address: string) => void = () => {}) {
+    this.#tell = tell
+  }
 
   /** Milliseconds until the address may try again; 0 for now. */
   wait(address: string, now: number): number {
@@ -15,6 +21,12 @@ export class Attempts {
   }
 
   failed(address: string, now: number): void {
+    this.add(address, now)
+    this.#tell(address)
+  }
+
+  /** One more that failed, here or at another gateway that shares the port. */
+  add(address: string, now: number): void {
     const count = this.#count(address, now) + 1
     this.#failures.delete(address)
     this.#failures.set(address, { count, at: now })
