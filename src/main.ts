@@ -15,10 +15,12 @@ import { StartError } from './lib/start-error.ts'
 import { quaymasterVersion } from './lib/version.ts'
 import { openAdoption } from './main/adoption.ts'
 import { perform } from './main/perform.ts'
+import { quarantineOf } from './main/quarantine.ts'
 import { recentOutput } from './main/recent.ts'
 import { reloader } from './main/reload.ts'
 import { retainVersions } from './main/retain.ts'
 import { loadRequest, settingsOf } from './main/settings.ts'
+import { stampOf } from './model/crash.ts'
 import { routeChange } from './model/derive.ts'
 import type { Fleet } from './model/fleet.ts'
 import { limitedRuns } from './model/recycle.ts'
@@ -29,6 +31,7 @@ import { Journal } from './observe/journal.ts'
 import { openLog } from './observe/log.ts'
 import { command } from './supervisor/command.ts'
 import { Guardian, readReport } from './supervisor/guardian.ts'
+import { Crashes } from './supervisor/crashes.ts'
 import { openIntake, type Intake } from './supervisor/intake.ts'
 import { Census } from './supervisor/census.ts'
 import { findLeft, versionAt } from './supervisor/left.ts'
@@ -45,6 +48,7 @@ export async function up(options: UpOptions): Promise<Running> {
   const { config, warnings } = loaded
   await using opened = new AsyncDisposableStack()
   const clock = systemClock
+  const stamp = stampOf(clock.wall())
   const journal = new Journal()
   const notice = (level: 'info' | 'warn' | 'error', message: string): void => {
     journal.write({ type: 'notice', level, message })
@@ -71,7 +75,11 @@ export async function up(options: UpOptions): Promise<Running> {
       auth: { tokens },
       journal,
       clock,
-      report: (report) => supervisor.send(report),
+      report: (report) => {
+        if (report.type === 'lost' || report.type === 'acquitted') crashes.heard(report)
+        else supervisor.send(report)
+      },
+      stamp,
       sessions: { key: await readOrCreateKey(config.stateDir) },
       workers: config.workers,
       notice,
@@ -97,6 +105,18 @@ export async function up(options: UpOptions): Promise<Running> {
   const strays = processes.endStrays()
   // Awaited below; an early failure of a later step must not turn this one into an unhandled rejection.
   strays.catch(() => {})
+  const crashes = opened.use(
+    await Crashes.open({
+      stateDir: config.stateDir,
+      clock,
+      stamp,
+      app: (name) => supervisor.fleet.apps.get(name),
+      lines: (app) => processes.recent(app),
+      announce: (announcement) => journal.write({ type: 'announcement', announcement }),
+      suspect: (event) => supervisor.send(event),
+      notice,
+    }),
+  )
   let intake: Intake | null = null
   const retain = retainVersions(() => intake)
   const supervisor = new Supervisor({
@@ -105,7 +125,7 @@ export async function up(options: UpOptions): Promise<Running> {
     nextRun: Math.max(0, ...left.adoptable.map((it) => it.run), ...left.strays.map((it) => it.run)) + 1,
     chance: Math.random,
     announce: (announcement) => journal.write({ type: 'announcement', announcement }),
-    perform: (effect) => perform(effect, processes, intake),
+    perform: (effect) => perform(effect, processes, intake, crashes),
     publish: (fleet, before, touched) => {
       gateway.change(routeChange(before, fleet, touched))
       retain(fleet, touched)
@@ -147,6 +167,9 @@ export async function up(options: UpOptions): Promise<Running> {
     command: (app, verb) => command(supervisor, clock, app, verb),
     down: () => void running.close(),
     output: (app, last) => recentOutput(processes, supervisor.fleet, app, last),
+    crashes: (app) => crashes.list(app),
+    quarantine: (app) => quarantineOf(supervisor.fleet, app, epoch),
+    clear: (app) => crashes.clear(app),
     journal,
   }
   const admin = opened.use(

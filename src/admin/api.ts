@@ -1,5 +1,6 @@
 import { Hono, type Context } from 'hono'
 import { suggest } from '../config/suggest.ts'
+import type { CrashesDocument } from '../model/crash.ts'
 import type { Announcement } from '../model/protocol.ts'
 import type { OutputLine } from '../observe/journal.ts'
 import { verbs, type Control } from './control.ts'
@@ -25,6 +26,23 @@ export function createApi(control: Control): Hono {
       return outcome.known ? problem(409, `Cannot ${verb} "${name}": ${outcome.reason}`) : noSuchApp(control, name)
     })
   }
+  api.get('/crashes', (c) => {
+    const app = c.req.query('app') ?? null
+    const found: CrashesDocument = { crashes: control.crashes(app), suspects: control.quarantine(app) }
+    // What an app that has left did is still told.
+    const isKnown = app === null || found.crashes.length > 0 || control.status().apps.some((it) => it.name === app)
+    return isKnown ? c.json(found) : noSuchApp(control, app)
+  })
+  api.get('/crashes/:id', (c) => {
+    const id = c.req.param('id')
+    const report = control.crashes(null).find((it) => it.id === id)
+    return report ? c.json(report) : problem(404, `There is no report of a crash "${id}".`)
+  })
+  api.post('/apps/:name/clear', (c) => {
+    const name = c.req.param('name')
+    if (!control.status().apps.some((it) => it.name === name)) return noSuchApp(control, name)
+    return c.json({ app: name, cleared: control.clear(name) })
+  })
   api.get('/logs', (c) => logs(c, control))
   api.get('/events', () => events(control))
   api.post('/down', (c) => {
@@ -33,9 +51,9 @@ export function createApi(control: Control): Hono {
     return c.json({ pid: control.status().pid }, 202)
   })
   // What was not answered above was asked by another method (RFC 9110 section 15.5.6).
-  const reads = ['/version', '/status', '/apps', '/apps/:name', '/logs', '/events']
+  const reads = ['/version', '/status', '/apps', '/apps/:name', '/crashes', '/crashes/:id', '/logs', '/events']
   for (const path of reads) api.all(path, (c) => wrongMethod(c, 'GET, HEAD'))
-  for (const path of ['/down', ...verbs.map((verb) => `/apps/:name/${verb}`)]) {
+  for (const path of ['/down', '/apps/:name/clear', ...verbs.map((verb) => `/apps/:name/${verb}`)]) {
     api.all(path, (c) => wrongMethod(c, 'POST'))
   }
   api.notFound((c) => problem(404, `There is no ${c.req.method} ${c.req.path} in this API.`))

@@ -1,3 +1,4 @@
+import type { CrashReport, SuspectStatus } from '../model/crash.ts'
 import type { Journal, OutputLine } from '../observe/journal.ts'
 import type { StatusDocument } from '../model/status.ts'
 
@@ -10,6 +11,12 @@ export interface Control {
   down(): void
   /** The newest lines, oldest first; of all apps in the order they were written when `app` is null. */
   output(app: string | null, last: number): readonly OutputLine[]
+  /** Newest first; of all apps when `app` is null. */
+  crashes(app: string | null): readonly CrashReport[]
+  /** Requests that are tried alone or not at all now. */
+  quarantine(app: string | null): readonly SuspectStatus[]
+  /** Suspects no request of an app any more; false when none was. */
+  clear(app: string): boolean
   /** To follow what happens from now on. */
   readonly journal: Journal
 }

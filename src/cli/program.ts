@@ -82,6 +82,19 @@ function createProgram(done: (code: number) => void): Command {
       done(await runLogs({ ...command.optsWithGlobals(), app: app ?? null }))
     })
 
+  program
+    .command('crashes')
+    .description('show what died, and which request it was')
+    .argument('[app]', 'only of this app, or the id of one crash')
+    .option('--last', 'the newest one in full', false)
+    .option('--clear', 'suspect no request of this app any more', false)
+    .option('--json', 'as JSON', false)
+    .addHelpText('after', examples(['quaymaster crashes'], ['quaymaster crashes hello --last']))
+    .action(async (app: string | undefined, _, command: Command) => {
+      const { runCrashes } = await import('./crashes.ts')
+      done(await runCrashes({ ...command.optsWithGlobals(), app: app ?? null }))
+    })
+
   for (const [verb, description] of verbs) {
     program
       .command(verb)

@@ -203,6 +203,19 @@ export interface UserAppDefaults {
         share?: number | undefined
       }
     | undefined
+  /**
+   * Requests that were in flight when an instance crashed are tried one at a time until they are answered; one that
+   * crashes the app again and again gets a 503 while the others go on. `false` suspects nobody.
+   */
+  poison?:
+    | false
+    | {
+        /** Crashes after which a request is no longer sent, 1 to 16. Default `2`: one may be an accident. */
+        strikes?: number | undefined
+        /** How long a crash is held against a request, at least 1 s. Default `'10m'`: time to look at it. */
+        for?: Duration | undefined
+      }
+    | undefined
   /** While an app is starting or being replaced, its requests wait instead of failing. */
   hold?:
     | {

@@ -39,6 +39,17 @@ export function keys<S extends z.ZodRawShape>(
   return z.object(shape).catchall(stranger)
 }
 
+/** `false` for none of it, or what `schema` reads. */
+export function orFalse<T>(schema: z.ZodType<T>): z.ZodType<false | T> {
+  return z.unknown().transform((input, { issues }) => {
+    if (input === false) return false
+    const read = schema.safeParse(input, { reportInput: true })
+    if (read.success) return read.data
+    issues.push(...read.error.issues.map((issue) => ({ ...issue }) as z.core.$ZodRawIssue))
+    return z.NEVER
+  })
+}
+
 export function accept<T>(value: T): Read<T> {
   return { ok: true, value }
 }

@@ -4,6 +4,7 @@ import type {
   HealthSettings,
   HoldSettings,
   LimitSettings,
+  PoisonSettings,
   RestartSettings,
   RolloutSettings,
   StopSettings,
@@ -37,6 +38,7 @@ export interface DefaultsLayer {
   readonly restart?: Partly<RestartSettings> | undefined
   readonly limits?: Partly<LimitSettings> | undefined
   readonly rollout?: Partly<RolloutSettings> | undefined
+  readonly poison?: false | Partly<PoisonSettings> | undefined
   readonly hold?: Partly<HoldSettings> | undefined
   readonly timeouts?: Partly<TimeoutSettings> | undefined
   readonly connections?: (Partly<Omit<ConnectionSettings, 'idle'>> & { readonly idle?: number | undefined }) | undefined

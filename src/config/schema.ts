@@ -11,6 +11,7 @@ import {
   isText,
   keys,
   oneOf,
+  orFalse,
   refuse,
   size,
   texts,
@@ -31,6 +32,7 @@ const stop = { drain: duration().optional(), streams: duration().optional(), gra
 const restart = { min: duration(10).optional(), max: duration(10).optional(), forgive: duration(1).optional() }
 const limits = { memory: size().optional(), age: duration().optional() }
 const rollout = { soak: duration().optional(), share: app.share().optional() }
+const poison = { strikes: whole(1, 16).optional(), for: duration(1_000).optional() }
 const hold = { for: duration().optional(), max: whole(0, 1_000_000).optional() }
 const timeouts = { connect: duration(1).optional(), response: duration().optional() }
 
@@ -55,6 +57,7 @@ const shared = {
   restart: keys(restart).optional(),
   limits: keys(limits).optional(),
   rollout: keys(rollout).optional(),
+  poison: orFalse(keys(poison)).optional(),
   hold: keys(hold).optional(),
   timeouts: keys(timeouts).optional(),
   connections: keys(connections).optional(),
@@ -78,6 +81,7 @@ const deeper = {
   ...inside('hold', { for: 1 }),
   ...inside('connections', { queue: 1, idle: 1 }),
   ...inside('timeouts', timeouts),
+  ...inside('poison', { strikes: 1 }),
 }
 
 /** An entry of `apps`, or an `app.json`. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { AppSettings } from '../model/settings.ts'
+import type { AppSettings, PoisonSettings } from '../model/settings.ts'
 import { anchored, frozen, said, type Config } from './complete.ts'
 import type { UserAppConfig } from './config.ts'
 import type { AppLayer } from './layers.ts'
@@ -41,18 +41,20 @@ export function settingsFor(config: Config, name: string, manifest?: UserAppConf
     restart: { ...builtIn.restart, ...said(app.restart) },
     limits: { ...builtIn.limits, ...said(app.limits) },
     rollout: { ...builtIn.rollout, ...said(app.rollout) },
+    poison: app.poison === false ? null : { ...builtIn.poison, ...said(app.poison) },
     target,
   })
 }
 
 /** What holds when nobody says otherwise. The reasons stand with the fields in config.ts. */
 const builtIn: Pick<AppSettings, 'health' | 'stop' | 'restart' | 'limits' | 'rollout'> &
-  Pick<AppSettings['route'], 'hold' | 'timeouts' | 'connections'> = {
+  Pick<AppSettings['route'], 'hold' | 'timeouts' | 'connections'> & { readonly poison: PoisonSettings } = {
   health: { path: null, status: [[200, 399]], interval: 2_000, timeout: 2_000, misses: 3, stall: 30_000, boot: 30_000 },
   stop: { drain: 10_000, streams: 1_000, grace: 10_000 },
   restart: { min: 100, max: 30_000, forgive: 1_000 },
   limits: { memory: 0, age: 0 },
   rollout: { soak: 2_000, share: 1 },
+  poison: { strikes: 2, for: 600_000 },
   hold: { for: 30_000, max: 1_000 },
   timeouts: { connect: 5_000, response: 0 },
   connections: { max: 4_096, queue: 1_024, idle: null },
@@ -74,8 +76,14 @@ function merged(under: AppLayer, over: AppLayer): AppLayer {
     restart: { ...under.restart, ...said(over.restart) },
     limits: { ...under.limits, ...said(over.limits) },
     rollout: { ...under.rollout, ...said(over.rollout) },
+    poison: mergedPoison(under.poison, over.poison),
     hold: { ...under.hold, ...said(over.hold) },
     timeouts: { ...under.timeouts, ...said(over.timeouts) },
     connections: { ...under.connections, ...said(over.connections) },
   }
+}
+/** `false` switches it off for those below, an object on again. */
+function mergedPoison(under: AppLayer['poison'], over: AppLayer['poison']): AppLayer['poison'] {
+  if (over === undefined || over === false) return over ?? under
+  return { ...(under === false ? {} : under), ...said(over) }
 }

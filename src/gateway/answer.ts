@@ -14,6 +14,7 @@ import {
 } from '../http/replies.ts'
 import { fieldLine } from '../http/write-head.ts'
 import type { Refusal } from '../model/admission.ts'
+import type { Connection } from './connection.ts'
 import { dateLine } from './incoming.ts'
 import type { Asked } from './read-head.ts'
 import { allowed } from './verdict.ts'
@@ -27,18 +28,41 @@ export interface Asking {
 }
 
 /** What we decided ourselves, in the form the client reads best. */
-export function answerOf({ code, detail, retryAfter }: Refusal, { id, method, head, asked }: Asking): Reply {
+export function answerOf({ code, detail, retryAfter, crash }: Refusal, { id, method, head, asked }: Asking): Reply {
   const more: Problem['fields'] =
     code === 'unauthenticated'
       ? [['WWW-Authenticate', 'Bearer realm="quaymaster"']]
       : code === 'method-not-allowed'
         ? [['Allow', allowed]]
         : []
-  const problem = { code, detail, requestId: id, retryAfter, fields: more }
+  const problem = { code, detail, requestId: id, retryAfter, fields: more, ...(crash !== undefined && { crash }) }
   if ((method !== 'GET' && method !== 'HEAD') || !wantsPage(head)) return problemReply(problem)
   if (code !== 'unauthenticated') return problemPage(problem)
   const page = loginPage(asked.path === '' ? '/' : asked.path + asked.query, null)
   return { status: 401, fields: [...pageFields, ...more], body: page }
+}
+
+/** Whom a response of ours is for. */
+interface Recipient extends Asking {
+  readonly connection: Connection
+  readonly mayPersist: boolean
+  readonly traffic: { in: number; out: number }
+  status: number
+}
+
+/** Sends a response of our own; `done` is told whether the connection may serve on. */
+export function writeReply(to: Recipient, reply: Reply, last: boolean, done: (persist: boolean) => void): void {
+  const { connection, head, asked } = to
+  connection.stopBody()
+  // Interim responses that came with what made this one necessary.
+  connection.out.flush()
+  connection.deadline = Number.POSITIVE_INFINITY
+  const persist = !last && to.mayPersist && mayServeOn(head, asked, connection.bodyRead)
+  const says = persist ? (head.minor === 0 ? 'keep-alive' : '') : 'close'
+  to.status = reply.status
+  const isHead = to.method === 'HEAD'
+  if (!isHead) to.traffic.out = Buffer.byteLength(reply.body)
+  connection.socket.write(replyBytes(reply, to.id, says, isHead), () => done(persist))
 }
 
 /** A whole response of ours, as it goes on the wire. */
@@ -54,7 +78,7 @@ export function replyBytes(reply: Reply, id: string, connection: '' | 'close' | 
 }
 
 /** Whether the connection can go on after an answer of ours, in spite of a body that nobody read. */
-export function mayServeOn(head: Head, { framing, expects, options }: Asked, bodyRead: boolean): boolean {
+function mayServeOn(head: Head, { framing, expects, options }: Asked, bodyRead: boolean): boolean {
   if (!persists(head, options)) return false
   // Told to go away, a client that waits for a 100 may or may not send the body (RFC 9110 §10.1.1).
   return bodyRead || (!expects && (framing.kind === 'chunked' || framing.length <= maxUnread))

@@ -8,7 +8,9 @@ import type { Sessions } from './auth/sessions.ts'
 import type { Credentials } from './auth/tokens.ts'
 import type { Hold } from './hold.ts'
 import type { Inflight } from './inflight.ts'
+import type { Losses } from './losses.ts'
 import type { RelayEngine } from './relay.ts'
+import type { Suspects } from './suspects.ts'
 import type { Trials } from './trials.ts'
 import type { Upstreams } from './upstreams.ts'
 
@@ -24,6 +26,8 @@ export interface Door {
   readonly attempts: Attempts
   readonly hold: Hold
   readonly inflight: Inflight
+  readonly losses: Losses
+  readonly suspects: Suspects
   readonly trials: Trials
   /** Connections to instances of ours. */
   readonly upstreams: Upstreams

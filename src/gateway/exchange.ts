@@ -5,32 +5,33 @@ import type { ErrorCode } from '../lib/errors.ts'
 import { admit, type Ask, type Refusal, subjectFor } from '../model/admission.ts'
 import type { Match, Route, Upstream } from '../model/route.ts'
 import type { ClientTimeouts } from '../model/settings.ts'
-import { answerOf, mayServeOn, replyBytes } from './answer.ts'
+import { answerOf, writeReply } from './answer.ts'
 import { type Identity, identify, nobody } from './auth/identify.ts'
 import type { Connection } from './connection.ts'
 import { Delivery } from './delivery.ts'
 import type { Door } from './door.ts'
 import type { Errand } from './errand.ts'
+import type { Held, Hold } from './hold.ts'
 import type { Flight } from './inflight.ts'
 import { asksForListing, listing } from './listing.ts'
 import { serveOwn, type Visitor } from './own.ts'
 import { authorityOf } from './outgoing.ts'
-import { type Asked, isRepeatable, nothingAsked, readRequest, unreadAsked } from './read-head.ts'
+import { type Asked, nothingAsked, readRequest, unreadAsked } from './read-head.ts'
 import type { Failure } from './relay.ts'
 import type { Patron } from './remote-client.ts'
 import { relayRemote } from './remote.ts'
-import { type Again, choose, mayTryAgain, none, nothingSpent, retryAfter } from './retry.ts'
+import { type Again, choose, none, retryAfter, Tries, type Tried } from './retry.ts'
 import type { Served } from './served.ts'
 import { Story } from './story.ts'
 import type { Try } from './trials.ts'
-import { closing, holdFull, isLast, methods, refusal, refusalOf } from './verdict.ts'
+import { closing, holdFull, isLast, lost, methods, refusal, refusalOf } from './verdict.ts'
 
 /**
  * The life of a request, from its head to its one journal entry, through phases whose order is the design: the head,
  * what is the gateway's own, who it is, route and permission, hold, in flight, the try at an instance, the next try.
  * Where nothing has to be waited for, all of it happens in one call of `begin`: without a promise, a timer or a closure.
  */
-export class Exchange implements Served, Errand, Patron, Visitor, Flight {
+export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried {
   readonly story: Story
   readonly id: string
   readonly since: number
@@ -65,8 +66,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
   #identity: Identity = nobody
   #route: Route | null = null
   #delivery: Delivery | null = null
-  #avoid: Set<number> | null = null
-  #spent = nothingSpent
+  #tries: Tries | null = null
   #over = false
   #gone: AbortController | null = null
 
@@ -126,15 +126,9 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
     const door = this.#door
     const { asked, connection, method } = this
     const { caller } = this.#identity
-    const ask: Ask = {
-      method,
-      host: connection.last.host,
-      path: asked.path,
-      query: asked.query,
-      caller,
-      held: this.story.held,
-      avoid: this.#avoid ?? none,
-    }
+    const { held } = this.story
+    const avoid = this.#tries?.avoid ?? none
+    const ask: Ask = { method, host: connection.last.host, path: asked.path, query: asked.query, caller, held, avoid }
     const decision = admit(ask, door.index, now)
     if (decision.kind === 'refuse') {
       return asksForListing(this, decision) ? this.reply(listing(door.index, caller)) : this.refuse(decision)
@@ -144,28 +138,47 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
     this.app = route.app
     this.#route = route
     if (decision.kind === 'redirect') return this.reply({ status: 308, fields: [['Location', decision.to]], body: '' })
-    if (decision.kind === 'hold') return void this.#hold(route, decision.for).catch((error) => this.failed(error))
+    if (decision.kind === 'hold') return this.#hold(route, decision.for)
     // RFC 9110 §7.6.2: with nothing left to count, the answer is ours to give.
     if (asked.hops === 0) return this.reply(methods)
     if (decision.kind === 'remote') return this.#sendRemote(decision.match, decision.url)
-    this.trial = door.trials.take(route, this.#avoid ?? none, this)
-    this.#send(decision.match, choose(this.trial?.upstreams ?? decision.upstreams, door.inflight), now)
+    this.trial = door.trials.take(route, avoid, this)
+    const upstreams = this.trial?.upstreams ?? decision.upstreams
+    if (route.poison !== null || this.#tries !== null) return this.#beware(decision.match, upstreams, now)
+    this.#send(decision.match, choose(upstreams, door.inflight), now)
   }
 
-  /** Waits for the app, and asks again. */
-  async #hold(route: Route, time: number): Promise<void> {
+  /** Its app has suspects, or it was itself in flight at a death: those are tried one at a time. */
+  #beware(match: Match, upstreams: readonly Upstream[], now: number): void {
+    this.#aim(match, this.run)
+    const { route } = match
+    const turn = (this.#tries ??= new Tries()).turn(this, route, upstreams, this.#door)
+    if (turn === 'wait') this.#wait(route, this.#door.suspects.queue, route.hold.for - this.story.held, false)
+    else if ('code' in turn) this.refuse(turn)
+    else this.#send(match, turn, now)
+  }
+
+  /** Waits for the app. */
+  #hold(route: Route, time: number): void {
     const { hold, want } = this.#door
     // Ready by the table, but it refused us: a little later it may not, or the table will know better.
     const refused = route.target.kind === 'ready'
     if (!refused) want(route.app)
+    this.#wait(route, hold, refused ? Math.min(time, retryAfter) : time, refused)
+  }
+
+  #wait(route: Route, hold: Hold, time: number, refused: boolean): void {
     const since = this.clock.now()
-    const held = await hold.wait(route.app, route.hold, refused ? Math.min(time, retryAfter) : time, this.gone)
-    const now = this.clock.now()
-    this.story.held += now - since
-    if (this.#over) return
-    if (refused) this.#avoid?.clear()
-    if (held !== 'full') return this.#attempt(now)
-    this.refuse(holdFull(route))
+    const waited = (held: Held): void => {
+      const now = this.clock.now()
+      this.story.held += now - since
+      if (this.#over) return
+      if (refused) this.#tries?.avoid.clear()
+      if (held === 'full') this.refuse(holdFull(route))
+      else this.#attempt(now)
+    }
+    const waiting = hold.wait(route.app, route.hold, time, this.gone)
+    waiting.then(waited).catch((error: unknown) => this.failed(error))
   }
 
   /** 5 in flight; 6 the try */
@@ -201,26 +214,22 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
     const door = this.#door
     door.inflight.leave(this)
     if (this.#over) return
-    if (failure === null) return this.#finish(persist)
+    if (failure === null) return this.#finish(persist, true)
     const upstream = this.#delivery?.upstream ?? null
-    const avoid = (this.#avoid ??= new Set<number>())
-    const repeatable = isRepeatable(this.head, this.asked)
-    const chances = { upstream, avoid, spent: this.#spent, repeatable, trial: this.trial }
     this.#delivery = null
-    const again = mayTryAgain(failure, chances, door)
+    const again = (this.#tries ??= new Tries()).after(failure, this, upstream, door)
     if (typeof again === 'string') return this.#settle(again, failure)
-    again.then(
-      (later) => this.#over || this.#settle(later, failure),
-      (error: unknown) => this.failed(error),
-    )
+    again.then((later) => this.#settle(later, failure)).catch((error: unknown) => this.failed(error))
   }
 
   #settle(again: Again, failure: Failure): void {
-    this.#spent = [...this.#spent, again]
+    if (this.#over) return
     if (again !== 'no') return this.#attempt(this.clock.now())
-    this.story.note(failure.code, failure.detail)
-    if (failure.reached === 'answering') return this.#finish(false)
-    this.refuse({ ...refusal(failure.code, failure.detail, failure.code === 'busy' ? 1 : null), route: this.#route })
+    const crash = this.run === null ? null : this.#door.losses.crashOf(this.run)
+    const refused = lost(failure, this.#route, this.#identity.caller.kind === 'known' ? crash : null)
+    if (failure.reached !== 'answering') return this.refuse(refused)
+    this.story.note(refused.code, refused.detail)
+    this.#finish(false)
   }
 
   /** Tells the client what we decided ourselves, in the form it reads best. */
@@ -232,17 +241,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
 
   /** A response of our own. */
   reply(reply: Reply, last = false): void {
-    const { connection, head, asked } = this
-    connection.stopBody()
-    // Interim responses that came with what made this one necessary.
-    connection.out.flush()
-    connection.deadline = Number.POSITIVE_INFINITY
-    const persist = !last && this.mayPersist && mayServeOn(head, asked, connection.bodyRead)
-    const says = persist ? (head.minor === 0 ? 'keep-alive' : '') : 'close'
-    this.status = reply.status
-    const isHead = this.method === 'HEAD'
-    if (!isHead) this.traffic.out = Buffer.byteLength(reply.body)
-    connection.socket.write(replyBytes(reply, this.story.id, says, isHead), () => this.#finish(persist))
+    writeReply(this, reply, last, (persist) => this.#finish(persist))
   }
 
   /** A mistake of ours: told in the journal, and to the client if it has heard nothing yet. */
@@ -287,9 +286,10 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight {
   }
 
   /** Its one journal entry, and the connection goes on. */
-  #finish(persist: boolean): void {
+  #finish(persist: boolean, answered = false): void {
     if (this.#over) return
     this.#over = true
+    this.#tries?.over(this.#door, answered)
     const { connection, app, run, method, authority: host, target, status } = this
     this.#door.inflight.leave(this)
     this.#door.journal.write(this.story.entry({ client: connection.address, app, run, method, host, target, status }))

@@ -22,11 +22,12 @@ import { Hold } from './hold.ts'
 import { type InFlight, Inflight } from './inflight.ts'
 import { listen } from './listen.ts'
 import { Lobby } from './lobby.ts'
+import { Losses } from './losses.ts'
 import { createProxyEngine } from './proxy-relay.ts'
 import type { Places } from './places.ts'
 import type { Front } from './served.ts'
 import { Sweep } from './sweep.ts'
-
+import { Suspects } from './suspects.ts'
 import { Trials } from './trials.ts'
 import { Upstreams } from './upstreams.ts'
 import { refusal, refusalOf } from './verdict.ts'
@@ -55,6 +56,8 @@ export interface GatewayOptions {
   readonly failed?: (address: string) => void
   /** Where those who wait for an app are counted. Default: by this gateway alone. */
   readonly places?: Places
+  /** Of this life of the gateway, part of the ids of crashes. */
+  readonly stamp?: string
   /** Default: `defaultTimeouts`. */
   readonly timeouts?: Partial<ClientTimeouts> | undefined
 }
@@ -133,7 +136,7 @@ export class Gateway implements AsyncDisposable {
 
   /** Costs what changes, whatever the number of apps. */
   change(routes: RouteChange): void {
-    const { hold, inflight, upstreams } = this.#door
+    const { hold, inflight, suspects, upstreams } = this.#door
     const { put, gone, drain, over } = routes
     const names = [...put.map(({ app }) => app), ...gone]
     const before = new Set(names.flatMap((app) => runsOf(this.#index.routes.get(app))))
@@ -142,6 +145,8 @@ export class Gateway implements AsyncDisposable {
     const left = before.difference(new Set(put.flatMap(runsOf)))
     for (const run of left) upstreams.retire(run)
     hold.wake(names)
+    suspects.queue.wake(names)
+    for (const app of gone) suspects.forget(app)
     inflight.drain(drain, over)
     for (const run of left.difference(new Set(drain)).union(new Set(over))) this.#cutSoon(run)
   }
@@ -158,6 +163,7 @@ export class Gateway implements AsyncDisposable {
     for (const connection of this.#connections) if (connection.isIdle) connection.socket.destroy()
     this.#lobby[Symbol.dispose]()
     this.#door.hold[Symbol.dispose]()
+    this.#door.suspects[Symbol.dispose]()
     await Promise.resolve()
   }
 
@@ -195,6 +201,7 @@ export class Gateway implements AsyncDisposable {
     const closed = this.#servers.map((server) => new Promise((resolve) => server.once('close', resolve).close()))
     this.#door.inflight.cutAll()
     for (const { socket } of this.#connections) socket.destroy()
+    this.#door.losses[Symbol.dispose]()
     this.#door.upstreams[Symbol.dispose]()
     this.#door.trials[Symbol.dispose]()
     this.#door.remotes[Symbol.dispose]()
@@ -216,7 +223,7 @@ export class Gateway implements AsyncDisposable {
 }
 
 function createDoor(options: GatewayOptions, sweep: Sweep, index: RouteIndex): Door {
-  const { clock, journal, report, auth, port, timeouts, sessions, places, failed } = options
+  const { clock, journal, report, auth, port, timeouts, sessions, places, failed, stamp = '0' } = options
   const wanted = new Map<string, number>()
   return {
     index,
@@ -228,6 +235,8 @@ function createDoor(options: GatewayOptions, sweep: Sweep, index: RouteIndex): D
     attempts: new Attempts(failed),
     hold: new Hold(places),
     inflight: new Inflight(clock, (run) => report({ type: 'drained', run })),
+    losses: new Losses(report, stamp),
+    suspects: new Suspects(clock, report),
     upstreams: new Upstreams(clock, sweep),
     trials: new Trials(report, clock),
     remotes: createProxyEngine(),

@@ -1,15 +1,15 @@
-import { connect } from 'node:net'
-import { setTimeout as delay } from 'node:timers/promises'
-
-import type { Upstream } from '../model/route.ts'
+import type { Head } from '../http/head.ts'
+import type { ErrorCode } from '../lib/errors.ts'
+import type { Refusal } from '../model/admission.ts'
+import type { Route, Upstream } from '../model/route.ts'
 import type { Door } from './door.ts'
 import type { Inflight } from './inflight.ts'
-import { isRunning } from './pulse.ts'
+import { type Sent, shapeOfRequest } from './losses.ts'
+import { isRepeatable } from './read-head.ts'
 import type { Failure } from './relay.ts'
+import type { Hearing } from './suspects.ts'
 import type { Try } from './trials.ts'
-
-/** After an instance broke off in silence: how long the news of its death may take to be seen at its port. */
-const deathTime = 25
+import { quarantine, refusal } from './verdict.ts'
 
 /** How soon an instance that refused a connection is tried again while no other is offered. */
 export const retryAfter = 250
@@ -30,71 +30,157 @@ export function choose(upstreams: readonly Upstream[], inflight: Inflight): Upst
 
 let turn = 0
 
-interface Chances {
-  /** Null for a host we do not run. */
-  readonly upstream: Upstream | null
-  readonly avoid: Set<number>
-  /** What was made use of before. */
-  readonly spent: readonly Again[]
-  readonly repeatable: boolean
+export type Again = 'again' | 'retry' | 'replay' | 'no'
+
+/** The request whose tries are counted. */
+export interface Tried extends Sent {
+  readonly head: Head
+  /** Of its response, once its head is on its way to the client; 0 before. */
+  readonly status: number
+  /** At a version on trial, if it is. */
   readonly trial: Try | null
 }
 
-export type Again = 'again' | 'retry' | 'replay' | 'no'
+/** Failures that may be the death of the instance. */
+const breaks: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'connection-lost',
+  'bad-response',
+  'truncated-response',
+  'cut',
+])
 
-/** What a request begins with. */
-export const nothingSpent: readonly Again[] = []
+/** So often a death is not held against a request because a suspect was being tried at the same instance. */
+const maxExcuses = 3
 
-/**
- * Whether a request that failed may be sent again: never twice to an instance that may have acted on it, unless
- * RFC 9110 §9.2.2 allows. `again`: nothing was sent. `retry`: a kept connection had gone stale, once. `replay`: the
- * instance died, once; a stale connection is often the first that is heard of a death, so one does not use up the other.
- * What a version on trial fails before a byte was delivered is a `replay` too: the proven one is asked.
- */
-export function mayTryAgain(failure: Failure, chances: Chances, door: Door): Again | Promise<Again> {
-  const { upstream, avoid, spent, repeatable, trial } = chances
-  const { code, reached, silent, reused } = failure
-  if (upstream && (code === 'unreachable' || code === 'connection-lost'))
-    door.report({ type: 'suspect', run: upstream.run })
-  if (reached === 'nothing') {
-    if (!upstream || (code !== 'unreachable' && code !== 'cut')) return 'no'
-    avoid.add(upstream.run)
-    return 'again'
-  }
-  if (reached !== 'sent') return 'no'
-  if (trial?.fails(code) && repeatable && !spent.includes('replay')) return 'replay'
-  if (!silent || !repeatable || spent.includes('replay')) return 'no'
-  if (code === 'cut' && upstream) {
-    avoid.add(upstream.run)
-    return 'replay'
-  }
-  if (code !== 'connection-lost') return 'no'
-  if (reused && !spent.includes('retry')) {
-    // It closed an idle connection just as we used it (RFC 9112 §9.3.1): the others of that age are no better.
-    if (upstream) door.upstreams.dropIdle(upstream.run)
-    return 'retry'
-  }
-  if (!upstream) return 'no'
-  return hasFallen(upstream).then((fallen) => {
-    if (!fallen) return 'no'
-    avoid.add(upstream.run)
-    return 'replay'
-  })
-}
+/** What a request went through so far: most never fail and have none of this. */
+export class Tries {
+  readonly avoid: Set<number> = new Set()
+  /** When it was in flight at a death. */
+  #lostAt: number | null = null
+  #hearing: Hearing | null = null
+  /** Where a kept connection had gone stale: it is tried there once more, which also tells whether anybody is left. */
+  #back: Upstream | null = null
+  #retried = false
+  #replayed = false
+  #excuses = 0
 
-/** Whether nobody listens any more where an instance listened: tells a death from an app that just hangs up. */
-async function hasFallen({ host, port, pid }: Upstream): Promise<boolean> {
-  if (pid !== undefined && !isRunning(pid)) return true
-  await delay(deathTime)
-  if (pid !== undefined && !isRunning(pid)) return true
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: 1_000 })
-    const settle = (fallen: boolean): void => {
-      socket.destroy()
-      resolve(fallen)
+  /** Where a request that may be suspected goes now: to an instance, into the queue of suspects, or nowhere. */
+  turn(tried: Tried, route: Route, upstreams: readonly Upstream[], door: Door): Upstream | Refusal | 'wait' {
+    if (this.#back !== null && isListed(this.#back.run, route)) return this.#back
+    // The table knows already that the instance is gone.
+    if (this.#back !== null && !this.#mayFollow(tried, this.#back, door)) return refusal('connection-lost', brokeOff)
+    const standing = door.suspects.ask(route, { shape: shapeOfRequest(tried), lostAt: this.#lostAt, tried })
+    switch (standing.kind) {
+      case 'free':
+        return choose(upstreams, door.inflight)
+      case 'wait':
+        return 'wait'
+      case 'quarantined':
+        return quarantine(route, standing.quarantined, door.clock.now())
+      case 'hearing':
+        return this.#try(standing.hearing, upstreams)
     }
-    socket.once('connect', () => settle(false))
-    socket.once('timeout', () => settle(false))
-    socket.on('error', () => settle(true))
-  })
+  }
+
+  /**
+   * Whether a request that failed may be sent again: never twice to an instance that may have acted on it, unless
+   * RFC 9110 §9.2.2 allows. `again`: nothing was sent. `retry`: a kept connection had gone stale, once. `replay`: the
+   * instance died, once; a stale connection is often the first that is heard of a death, so one does not use up the
+   * other. What a version on trial fails before a byte was delivered is a `replay` too: the proven one is asked.
+   * `upstream` is null for a host we do not run.
+   */
+  after(failure: Failure, tried: Tried, upstream: Upstream | null, door: Door): Again | Promise<Again> {
+    const { code, reached, silent, reused } = failure
+    const isUnheard = reached === 'sent' && silent && isRepeatable(tried.head, tried.asked)
+    if (
+      reached === 'sent' &&
+      upstream &&
+      tried.trial?.fails(code) &&
+      !this.#replayed &&
+      isRepeatable(tried.head, tried.asked)
+    ) {
+      // The proven version is asked, at once; whether the one on trial has died is found out meanwhile.
+      if (breaks.has(code)) void door.losses.note(upstream, tried, { answering: false, alone: false }, code === 'cut')
+      this.over(door, false)
+      this.#replayed = true
+      return 'replay'
+    }
+    const isStale = isUnheard && code === 'connection-lost' && reused && !this.#retried && !this.#replayed
+    if (upstream && (code === 'unreachable' || code === 'connection-lost'))
+      door.report({ type: 'suspect', run: upstream.run })
+    if (isStale) {
+      // It closed an idle connection just as we used it (RFC 9112 §9.3.1): the others of that age are no better.
+      if (upstream) door.upstreams.dropIdle(upstream.run)
+      this.#retried = true
+      this.#back = upstream
+      return 'retry'
+    }
+    if (upstream === null) return 'no'
+    if (code === 'unreachable' && this.#back?.run === upstream.run)
+      return this.#mayFollow(tried, upstream, door) ? 'replay' : 'no'
+    this.#back = null
+    if (reached === 'nothing' || !breaks.has(code)) {
+      this.over(door, false)
+      if (reached !== 'nothing' || (code !== 'unreachable' && code !== 'cut')) return 'no'
+      this.avoid.add(upstream.run)
+      return 'again'
+    }
+    const seen = { answering: reached === 'answering', alone: this.#isAlone(door) }
+    const verdict = door.losses.note(upstream, tried, seen, code === 'cut')
+    if (reached === 'answering') {
+      this.over(door, false)
+      return 'no'
+    }
+    const isLost = isUnheard && (code === 'connection-lost' || code === 'cut')
+    return verdict.then((fallen) => {
+      const mayReplay = fallen && isLost && this.#mayReplay(tried.app, upstream, door)
+      // Not before: who is tried next must not meet what is left of this instance.
+      this.over(door, false)
+      return mayReplay ? 'replay' : 'no'
+    })
+  }
+
+  /** Its trial, if it is on one, has ended. Twice is harmless. */
+  over(door: Door, answered: boolean): void {
+    const hearing = this.#hearing
+    this.#hearing = null
+    if (hearing) door.suspects.over(hearing, answered)
+  }
+
+  /** It was in flight when its instance died. */
+  #mayFollow(tried: Tried, upstream: Upstream, door: Door): boolean {
+    this.#back = null
+    void door.losses.note(upstream, tried, { answering: false, alone: this.#isAlone(door) }, true)
+    const mayReplay = this.#mayReplay(tried.app, upstream, door)
+    this.over(door, false)
+    return mayReplay
+  }
+
+  #mayReplay(app: string, { run }: Upstream, door: Door): boolean {
+    const isBystander = this.#hearing === null && door.suspects.isTrying(app, run)
+    if (this.#replayed && !(isBystander && this.#excuses++ < maxExcuses)) return false
+    this.avoid.add(run)
+    this.#lostAt = door.clock.now()
+    this.#replayed = true
+    return true
+  }
+
+  #isAlone(door: Door): boolean {
+    return this.#hearing !== null && door.suspects.isAlone(this.#hearing)
+  }
+
+  /** Always the same of several: the newest, which is the one that was started again if the last trial went wrong. */
+  #try(hearing: Hearing, upstreams: readonly Upstream[]): Upstream {
+    const upstream = upstreams.reduce((newest, one) => (one.run > newest.run ? one : newest))
+    this.#hearing = hearing
+    hearing.run = upstream.run
+    return upstream
+  }
 }
+
+function isListed(run: number, { target }: Route): boolean {
+  if (target.kind !== 'ready') return false
+  return [...target.upstreams, ...(target.rollout?.trial ?? [])].some((it) => it.run === run)
+}
+
+const brokeOff = 'The app closed the connection without a response.'

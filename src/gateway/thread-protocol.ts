@@ -20,6 +20,7 @@ export interface ThreadStart {
   readonly columns: readonly Column[]
   readonly timeouts: Partial<ClientTimeouts> | undefined
   readonly waits: boolean
+  readonly stamp: string
 }
 
 export type ToThread =

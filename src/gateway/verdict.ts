@@ -2,7 +2,9 @@ import type { Refusal as Unread, RefusalCode } from '../http/refusal.ts'
 import type { Reply } from '../http/replies.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 import type { Refusal } from '../model/admission.ts'
+import type { Quarantined } from '../model/poison.ts'
 import type { Route } from '../model/route.ts'
+import type { Failure } from './relay.ts'
 
 /** An answer of ours. */
 export type Verdict = Reply | Refusal
@@ -21,6 +23,19 @@ export const closing: Refusal = refusal('shutting-down', 'The gateway is shuttin
 export function holdFull(route: Route): Refusal {
   const detail = `${route.hold.max} requests are already waiting for the app "${route.app}".`
   return { kind: 'refuse', code: 'hold-full', detail, route, retryAfter: 1 }
+}
+
+/** Its instance broke off. `crash` is null unless it had died, and the caller may know. */
+export function lost({ code, detail }: Failure, route: Route | null, crash: string | null): Refusal {
+  const refused = { ...refusal(code, detail), route }
+  return crash === null ? refused : { ...refused, detail: `${detail} It has crashed: see crash ${crash}.`, crash }
+}
+
+/** It has killed the app before; `now` on the gateway's clock. */
+export function quarantine(route: Route, { shape, until }: Quarantined, now: number): Refusal {
+  const seconds = Math.max(1, Math.ceil((until - now) / 1000))
+  const detail = `${shape} is not sent to the app "${route.app}" for now, because it was in flight when the app crashed, more than once.`
+  return { kind: 'refuse', code: 'quarantined', detail, route, retryAfter: seconds }
 }
 
 /** In the gateway's words: what the codec would not read. */

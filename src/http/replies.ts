@@ -15,6 +15,8 @@ export interface Problem {
   readonly requestId: string
   /** Whole seconds, at least 1, or null. */
   readonly retryAfter: number | null
+  /** The id of a crash report. */
+  readonly crash?: string
   /** Further fields: WWW-Authenticate, Allow. */
   readonly fields?: readonly Field[]
 }
@@ -29,7 +31,7 @@ const styleHash = 'sha256-30oIbnkiYO8SOezLJ7VR77x4L2W9dWy8H6iYsayKyyc='
 export function problemReply(problem: Problem): Reply {
   const { status, title } = errors[problem.code]
   const type = `urn:quaymaster:error:${problem.code}`
-  const body = { type, title, status, detail: problem.detail, instance: problem.requestId }
+  const body = { type, title, status, detail: problem.detail, instance: problem.requestId, crash: problem.crash }
   return reply(problem, 'application/problem+json', `${JSON.stringify(body)}\n`)
 }
 

@@ -36,6 +36,7 @@ export type ErrorCode =
   | 'not-ready'
   | 'closed'
   | 'hold-full'
+  | 'quarantined'
   | 'busy'
   | 'shutting-down'
   // the app's
@@ -74,6 +75,7 @@ export const errors: Readonly<Record<ErrorCode, ErrorKind>> = {
   'not-ready': { status: 503, source: 'app', retry: 'later', title: 'App not ready' },
   closed: { status: 503, source: 'app', retry: 'later', title: 'App not available' },
   'hold-full': { status: 503, source: 'gateway', retry: 'later', title: 'Too many requests waiting for this app' },
+  quarantined: { status: 503, source: 'app', retry: 'later', title: 'Request in quarantine' },
   busy: { status: 503, source: 'app', retry: 'later', title: 'App has too many connections' },
   'shutting-down': { status: 503, source: 'gateway', retry: 'later', title: 'Gateway shutting down' },
 

@@ -1,4 +1,5 @@
 import type { Effect } from '../model/protocol.ts'
+import type { Crashes } from '../supervisor/crashes.ts'
 import type { Intake } from '../supervisor/intake.ts'
 import type { Processes } from '../supervisor/processes.ts'
 
@@ -7,6 +8,7 @@ export function perform(
   effect: Exclude<Effect, { readonly type: 'announce' }>,
   processes: Processes,
   intake: Intake | null,
+  crashes: Crashes,
 ): void {
   switch (effect.type) {
     case 'spawn':
@@ -19,7 +21,10 @@ export function perform(
       return processes.terminate(effect.run)
     case 'kill':
       return processes.kill(effect.run)
+    case 'crash':
+      return crashes.fell(effect.fall)
     case 'forget':
+      crashes.forget(effect.app)
       processes.forget(effect.app)
       intake?.forget(effect.app)
   }

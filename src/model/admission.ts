@@ -43,6 +43,8 @@ export interface Refusal {
   readonly route: Route | null
   /** Whole seconds. */
   readonly retryAfter: number | null
+  /** Of the crash that is the reason, for a caller who may know. */
+  readonly crash?: string
 }
 
 /** Decides about one request, in this order: route, identity, permission, target. The first refusal wins. */

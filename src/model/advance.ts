@@ -1,7 +1,7 @@
 import { aliveOf, hasStartSlot, isCandidate, readyOf, type App, type Fleet } from './fleet.ts'
 import { demandsOf, type Demand } from './demands.ts'
 import { awaitsPredecessor, insists, insistsOnPort } from './apart.ts'
-import { rejectCandidate, settleFall } from './falls.ts'
+import { crashOf, rejectCandidate, settleFall } from './falls.ts'
 import { beget, deadline, isAlive, step, type Instance, type InstanceEvent } from './instance.ts'
 import { note } from './note.ts'
 import { dueOf, markDue, mayGo } from './recycle.ts'
@@ -74,6 +74,7 @@ class Draft {
       case 'vanished':
       case 'adopted':
       case 'command':
+      case 'suspected':
       case 'wanted':
       case 'observed': {
         const noted = note(this.#fleet, event, this.#now)
@@ -165,6 +166,7 @@ class Draft {
     // Charged when the instance falls, not when its exit arrives: a never-ready app would else be started again and
     // again while the old processes are still being stopped.
     if (isAlive(instance) && !isAlive(next) && 'cause' in next && next.cause.kind !== 'asked') {
+      if (instance.state === 'ready') this.#effects.push(crashOf(instance, next, this.#now))
       this.#fall(instance, next.cause.reason, next.state === 'exited' && next.exit.portTaken)
     }
     if (over && next.cause.kind === 'asked') {

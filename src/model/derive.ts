@@ -1,4 +1,5 @@
 import type { App, Fleet } from './fleet.ts'
+import type { Suspicions } from './poison.ts'
 import type { Ready } from './instance.ts'
 import type { Rollout, Route, RouteChange, Target, Upstream } from './route.ts'
 import { hasStandby } from './trial.ts'
@@ -41,7 +42,13 @@ function routeOf(app: App | undefined, closing: boolean): Route | null {
     connections,
     streams,
     target: targetOf(app, closing),
+    poison: poisonOf(app),
   }
+}
+
+/** Another version begins with a clean slate. */
+export function poisonOf({ suspicions, current }: App): Suspicions | null {
+  return suspicions !== null && suspicions.version === current?.launch.version ? suspicions.found : null
 }
 
 function targetOf(app: App, closing: boolean): Target {

@@ -1,6 +1,6 @@
 import type { App } from './fleet.ts'
-import type { Instance } from './instance.ts'
-import type { Announcement } from './protocol.ts'
+import type { Instance, Ready } from './instance.ts'
+import type { Announcement, Effect } from './protocol.ts'
 import { addTallies } from './tally.ts'
 import { backoff, charge, noFalls } from './restart.ts'
 
@@ -41,5 +41,18 @@ export function settleFall(app: App, instance: Instance, reason: string, now: nu
   return {
     app: { ...charged, standing: { kind: 'resting', until: now + rest, reason } },
     announcement: { kind: 'resting', app: app.name, falls: falls.streak, for: rest, reason },
+  }
+}
+
+/** What is to be kept of an instance that served and is lost. */
+export function crashOf(before: Ready, after: Instance, now: number): Effect {
+  const { app, run, pid, release, born } = before
+  const died = after.state === 'exited'
+  const reason = 'cause' in after && after.cause.kind !== 'asked' ? after.cause.reason : ''
+  const version = release.launch.version
+  const cause = died ? 'died' : 'unhealthy'
+  return {
+    type: 'crash',
+    fall: { app, run, pid, version, cause, reason, exit: died ? after.exit : null, uptime: now - born },
   }
 }

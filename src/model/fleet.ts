@@ -1,4 +1,5 @@
 import { deadline, isAlive, type Instance, type Release } from './instance.ts'
+import type { Suspicions } from './poison.ts'
 import type { AppSettings } from './settings.ts'
 import type { Tally } from './tally.ts'
 
@@ -43,6 +44,8 @@ export interface App {
   readonly due: { readonly run: number; readonly reason: string } | null
   /** How many have made way like that. */
   readonly recycled: number
+  /** Requests that may be what kills it; of the version that crashed. */
+  readonly suspicions: { readonly version: string; readonly found: Suspicions } | null
   readonly instances: readonly Instance[]
 }
 

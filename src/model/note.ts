@@ -64,6 +64,9 @@ export function note(fleet: Fleet, event: AppEvent, now: number): { fleet: Fleet
     case 'command':
       app = known && commanded(known, event.verb, release)
       break
+    case 'suspected':
+      app = known && { ...known, suspicions: event.found && { version: event.version, found: event.found } }
+      break
     case 'wanted':
       app = known && wanted(known, now)
       break
@@ -92,6 +95,7 @@ function newborn(name: string, settings: AppSettings, source: string, standing: 
     falls: noFalls,
     due: null,
     recycled: 0,
+    suspicions: null,
     instances: [],
   }
 }

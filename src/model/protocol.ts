@@ -1,4 +1,6 @@
+import type { Suspicions } from './poison.ts'
 import type { AppSettings } from './settings.ts'
+import type { Testimony } from './testimony.ts'
 import type { Tally } from './tally.ts'
 
 /**
@@ -64,8 +66,10 @@ export type Event =
   | { readonly type: 'probed'; readonly run: number; readonly result: ProbeResult }
   /** It went beyond one of its app's limits. */
   | { readonly type: 'exceeded'; readonly run: number; readonly reason: string }
+  // from the reports of crashes
+  | Suspected
   // from the gateway
-  | GatewayReport
+  | InstanceReport
   // from the clock
   | { readonly type: 'tick' }
 
@@ -80,8 +84,20 @@ export interface Adoptee {
   readonly launch: Launch
 }
 
-/** What the gateway tells the supervisor. */
-export type GatewayReport =
+/** Requests of an app that may be what kills it have changed. Null: there are none. */
+export interface Suspected {
+  readonly type: 'suspected'
+  readonly app: string
+  /** That crashed. */
+  readonly version: string
+  readonly found: Suspicions | null
+}
+
+/** What the gateway tells. */
+export type GatewayReport = InstanceReport | Testimony
+
+/** What it tells the supervisor. */
+export type InstanceReport =
   | { readonly type: 'drained'; readonly run: number }
   /** A request is waiting for an app that has no ready instance. */
   | { readonly type: 'wanted'; readonly app: string }
@@ -96,6 +112,20 @@ export type GatewayReport =
       readonly proven: Tally
     }
 
+/** An instance that had been ready and ended without being asked. */
+export interface Fall {
+  readonly app: string
+  readonly run: number
+  readonly pid: number | null
+  readonly version: string
+  readonly cause: 'died' | 'unhealthy'
+  readonly reason: string
+  /** Null while the process is still being ended. */
+  readonly exit: Exit | null
+  /** Milliseconds since it was spawned. */
+  readonly uptime: number
+}
+
 /** How a process ended, or why it never began. */
 export interface Exit {
   readonly code: number | null
@@ -106,6 +136,10 @@ export interface Exit {
   readonly lastLine: string | null
   /** The port we allocated turned out to be somebody else's. */
   readonly portTaken: boolean
+  /** The kernel ended it because memory ran out. */
+  readonly outOfMemory: boolean
+  /** Bytes of memory it held when it was last looked at. */
+  readonly memory: number | null
 }
 
 export type ProbeResult =
@@ -165,6 +199,8 @@ export type Effect =
   | { readonly type: 'kill'; readonly run: number }
   /** An app has left the fleet, nothing of it runs any more. */
   | { readonly type: 'forget'; readonly app: string }
+  /** An instance that served is lost: its report is to be written. */
+  | { readonly type: 'crash'; readonly fall: Fall }
   /** Something an observer wants to know. */
   | { readonly type: 'announce'; readonly announcement: Announcement }
 
@@ -198,6 +234,23 @@ export type Announcement =
       readonly run: number
       readonly pid: number | null
       readonly reason: string
+    }
+  | {
+      readonly kind: 'crashed'
+      readonly app: string
+      readonly run: number
+      /** Of the crash report. */
+      readonly id: string
+      readonly reason: string
+      /** What was in flight, in words. */
+      readonly blame: string
+    }
+  | {
+      readonly kind: 'quarantined'
+      readonly app: string
+      readonly shape: string
+      readonly crashes: readonly string[]
+      readonly for: number
     }
   | {
       readonly kind: 'resting'

@@ -1,3 +1,4 @@
+import type { Suspicions } from './poison.ts'
 import type { ConnectionSettings, HoldSettings, TimeoutSettings } from './settings.ts'
 
 /** What became different about where requests go. Plain data. The whole table is a change from nothing. */
@@ -24,6 +25,8 @@ export interface Route {
   /** See `StopSettings.streams`. */
   readonly streams: number
   readonly target: Target
+  /** Requests that may be what kills the app; null when none is suspected. */
+  readonly poison: Suspicions | null
 }
 
 export type Target =

@@ -25,6 +25,8 @@ export interface AppSettings {
   readonly restart: RestartSettings
   readonly limits: LimitSettings
   readonly rollout: RolloutSettings
+  /** Null: no request is ever suspected. */
+  readonly poison: PoisonSettings | null
   /** A host we do not run: requests are relayed there and nothing is launched. */
   readonly target: string | null
 }
@@ -133,4 +135,11 @@ export interface RolloutSettings {
   readonly soak: number
   /** The part of new requests it gets meanwhile, from 0 to 1. */
   readonly share: number
+}
+
+export interface PoisonSettings {
+  /** Crashes that one shape of request must have been part of before it is no longer sent to the app. */
+  readonly strikes: number
+  /** How long a crash is held against what was in flight. */
+  readonly for: number
 }

@@ -25,6 +25,12 @@ export function tell(announcement: Announcement, url = ''): Told {
     }
     case 'fell':
       return bad(`fell: ${announcement.reason} (${life(announcement)})`)
+    case 'crashed':
+      return bad(`crash ${announcement.id}: ${announcement.reason}; ${announcement.blame}`)
+    case 'quarantined': {
+      const { shape, crashes } = announcement
+      return bad(`${shape} is in quarantine for ${duration(announcement.for)}: see crashes ${crashes.join(', ')}`)
+    }
     case 'resting': {
       const { falls, reason } = announcement
       const times = `${falls} ${falls === 1 ? 'fall' : 'falls'}`

@@ -203,3 +203,9 @@ async function lsof(pids: readonly number[]): Promise<readonly Owned[]> {
       : []
   }
 }
+
+/** Somebody listens where only our child, which is gone, was to listen. */
+export function isOccupied(port: number): boolean {
+  const all = allListeners() ?? []
+  return all.some((one) => one.port === port && (one.host === '127.0.0.1' || isWildcard(one.host)))
+}

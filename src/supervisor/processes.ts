@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Effect, Event, Traffic } from '../model/protocol.ts'
 import type { OutputLine } from '../observe/journal.ts'
 import { childEnvironment, readEnvFiles } from './environment.ts'
+import { MemoryWatch } from './memory.ts'
 import { Pace } from './pace.ts'
 import { Ports } from './ports.ts'
 import { ProcessTable } from './process-table.ts'
@@ -72,6 +73,7 @@ export class Processes implements AsyncDisposable {
       report: (event) => options.report(event),
       traffic: (run) => options.traffic(run),
       notice: options.notice,
+      memory: new MemoryWatch(),
     }
   }
 

@@ -6,7 +6,8 @@ import type { OutputLine } from '../observe/journal.ts'
 import { takeOver } from './adopted-child.ts'
 import { messageOf } from './errno.ts'
 import type { Adoptable } from './left.ts'
-import { allListeners, isWildcard } from './listeners.ts'
+import type { MemoryWatch } from './memory.ts'
+import { isOccupied } from './listeners.ts'
 import { Output } from './output.ts'
 import type { Pace } from './pace.ts'
 import type { Pipes } from './pipes.ts'
@@ -18,6 +19,7 @@ import { spawnChild, type Child } from './spawn.ts'
 import { memoryOf, usageOf, type Usage } from './usage.ts'
 import type { InstanceRoll, Recorded } from './roll.ts'
 import type { Notice } from './notice.ts'
+import { vitalsOf } from './vitals.ts'
 
 type Spawn = Pick<Extract<Effect, { readonly type: 'spawn' }>, 'app' | 'run' | 'launch'>
 type ProbeEffect = Extract<Effect, { readonly type: 'probe' }>
@@ -35,6 +37,7 @@ export interface Habitat {
   report(event: Extract<Event, { readonly type: 'spawned' | 'probed' }>): void
   traffic(run: number): Traffic
   readonly notice: Notice
+  readonly memory: MemoryWatch
 }
 
 /** A run that has a process. */
@@ -72,6 +75,8 @@ export class Run {
   #tree: ProcessTree | null = null
   #subject: Subject | null = null
   #wasReady = false
+  /** Bytes it held when it was last looked at. */
+  #memory: number | null = null
   #pending: NodeJS.Timeout | null = null
   #probing = false
 
@@ -148,10 +153,11 @@ export class Run {
     const { code, signal } = await child.ended
     tree.rootEnded()
     const asked = this.#wish !== 'live'
+    const outOfMemory = !asked && signal === 'SIGKILL' && this.#habitat.memory.hasStruck()
     await (asked ? this.#waitForAll(tree) : this.#clearUp(tree))
     await output.finish(lastWords)
     const portTaken = !asked && !this.#wasReady && (output.portTaken || isOccupied(port))
-    return { code, signal, error: null, lastLine: output.lastLine, portTaken }
+    return { code, signal, error: null, lastLine: output.lastLine, portTaken, outOfMemory, memory: this.#memory }
   }
 
   async #begin(): Promise<Life | { readonly error: string }> {
@@ -281,16 +287,11 @@ export class Run {
       if (!this.#wasReady) this.#note({ address: result.address })
       this.#wasReady = true
     }
+    this.#memory = vitalsOf(this.#subject.pid)?.memory ?? this.#memory
     this.#habitat.report({ type: 'probed', run: effect.run, result })
   }
 }
 
-/** Somebody listens where only our child, which is gone, was to listen. */
-function isOccupied(port: number): boolean {
-  const all = allListeners() ?? []
-  return all.some((one) => one.port === port && (one.host === '127.0.0.1' || isWildcard(one.host)))
-}
-
 function failed(error: string): Exit {
-  return { code: null, signal: null, error, lastLine: null, portTaken: false }
+  return { code: null, signal: null, error, lastLine: null, portTaken: false, outOfMemory: false, memory: null }
 }

@@ -1,4 +1,5 @@
 import type { Control, Verb } from '../../src/admin/control.ts'
+import type { CrashReport, SuspectStatus } from '../../src/model/crash.ts'
 import type { AppStatus, StatusDocument } from '../../src/model/status.ts'
 import { Journal, type OutputLine } from '../../src/observe/journal.ts'
 
@@ -7,6 +8,8 @@ export class FakeControl implements Control {
   readonly journal: Journal = new Journal()
   readonly commands: (readonly [app: string, verb: Verb])[] = []
   readonly lines: OutputLine[] = []
+  reports: readonly CrashReport[] = []
+  suspects: readonly SuspectStatus[] = []
   apps: readonly AppStatus[] = [appStatus('hello'), appStatus('clock', { state: 'refused', reason: 'needs python3' })]
   url = 'http://localhost:8080/'
   downs = 0
@@ -42,6 +45,20 @@ export class FakeControl implements Control {
 
   output(app: string | null, last: number): readonly OutputLine[] {
     return this.lines.filter((line) => app === null || line.app === app).slice(-last)
+  }
+
+  crashes(app: string | null): readonly CrashReport[] {
+    return this.reports.filter((it) => app === null || it.app === app)
+  }
+
+  quarantine(): readonly SuspectStatus[] {
+    return this.suspects
+  }
+
+  clear(app: string): boolean {
+    const before = this.suspects.length
+    this.suspects = this.suspects.filter((it) => it.app !== app)
+    return this.suspects.length < before
   }
 
   write(app: string, line: string, stream: 'stdout' | 'stderr' = 'stdout'): void {

@@ -43,6 +43,7 @@ describe('settingsFor', () => {
       restart: { min: 100, max: 30_000, forgive: 1_000 },
       limits: { memory: 0, age: 0 },
       rollout: { soak: 2_000, share: 1 },
+      poison: { strikes: 2, for: 600_000 },
       target: null,
     })
   })

@@ -60,7 +60,7 @@ async function stage(answer: http.RequestListener): Promise<Stage> {
     upstream,
     ready,
     route: (target, draining, max = route.hold.max) => {
-      table([{ app: 'hello', ...route, hold: { ...route.hold, max }, streams: 0, target }], draining)
+      table([{ app: 'hello', ...route, hold: { ...route.hold, max }, streams: 0, target, poison: null }], draining)
     },
     async [Symbol.asyncDispose]() {
       diagnostics.unsubscribe('worker_threads', seen)

@@ -6,7 +6,15 @@ import type { Adoptee, Effect, Event } from '../../src/model/protocol.ts'
 import { launch, settings } from './world.ts'
 
 const address = { host: '127.0.0.1', port: 20_001 }
-const exit = { code: null, signal: null, error: null, lastLine: null, portTaken: false }
+const exit = {
+  code: null,
+  signal: null,
+  error: null,
+  lastLine: null,
+  portTaken: false,
+  outOfMemory: false,
+  memory: null,
+}
 
 function adoptee(run: number, version: string, ready = true): Adoptee {
   return { run, pid: 100 + run, port: 20_000 + run, address: ready ? address : null, born: 0, launch: launch(version) }

@@ -126,6 +126,7 @@ test('an app that has left but still drains is stopping', () => {
     falls: { streak: 0, total: 0, last: null, woken: 0 },
     due: null,
     recycled: 0,
+    suspicions: null,
     instances: [],
   }
   const fleet = { ...new World({}).fleet, apps: new Map([['old', app]]), closing: true }

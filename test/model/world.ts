@@ -53,6 +53,7 @@ export function settings(name: string, change: Partial<AppSettings> = {}): AppSe
     restart: { min: 100, max: 30_000, forgive: 1_000 },
     limits: { memory: 0, age: 0 },
     rollout: { soak: 0, share: 1 },
+    poison: { strikes: 2, for: 600_000 },
     target: null,
     ...change,
   }
@@ -64,7 +65,16 @@ export function launch(version: string): Launch {
 }
 
 const exitOf = (change: Partial<Exit>): Exit => {
-  return { code: null, signal: null, error: null, lastLine: null, portTaken: false, ...change }
+  return {
+    code: null,
+    signal: null,
+    error: null,
+    lastLine: null,
+    portTaken: false,
+    outOfMemory: false,
+    memory: null,
+    ...change,
+  }
 }
 
 /** A simulated machine: performs effects in simulated time, so that hours of a fleet's life pass in milliseconds. */
@@ -201,6 +211,7 @@ export class World {
       // Nothing is left of an earlier life in this world.
       case 'adopt':
       case 'forget':
+      case 'crash':
         return
       case 'announce':
         this.announced.push(effect.announcement)

@@ -45,6 +45,14 @@ const told: { readonly [K in Announcement['kind']]: readonly [Extract<Announceme
     { kind: 'fell', app: 'hi', run: 4, pid: 123, reason: 'exit 1: no such table' },
     'hi    ✗ fell: exit 1: no such table (run 4, PID 123)',
   ],
+  crashed: [
+    { kind: 'crashed', app: 'hi', run: 4, id: 'hi-4-abc', reason: 'exit 1', blame: 'no request was in flight' },
+    'hi    ✗ crash hi-4-abc: exit 1; no request was in flight',
+  ],
+  quarantined: [
+    { kind: 'quarantined', app: 'hi', shape: 'GET /boom', crashes: ['hi-4-abc', 'hi-5-abc'], for: 600_000 },
+    'hi    ✗ GET /boom is in quarantine for 10m: see crashes hi-4-abc, hi-5-abc',
+  ],
   resting: [
     { kind: 'resting', app: 'hi', falls: 12, for: 3210, reason: 'exit 1' },
     'hi    ✗ crash-looping: 12 falls, next start in 3.2s: exit 1',

@@ -10,7 +10,15 @@ test('a child is reported as spawned with a port it is told, and as exited once,
   const run = stage.spawn('echo "port $PORT"; exit 7')
   const { port, pid } = await stage.spawned(run)
   const exit = await stage.exited(run)
-  assert.deepEqual(exit, { code: 7, signal: null, error: null, lastLine: `port ${port}`, portTaken: false })
+  assert.deepEqual(exit, {
+    code: 7,
+    signal: null,
+    error: null,
+    lastLine: `port ${port}`,
+    portTaken: false,
+    outOfMemory: false,
+    memory: null,
+  })
   assert.equal(await isRunning(pid), false)
   assert.equal(stage.exits(run).length, 1)
 })

@@ -23,7 +23,7 @@ function supervise(perform: (effect: Effect, send: (event: Event) => void) => vo
   return { supervisor, published }
 }
 
-const exit = { code: 0, signal: null, error: null, lastLine: null, portTaken: false }
+const exit = { code: 0, signal: null, error: null, lastLine: null, portTaken: false, outOfMemory: false, memory: null }
 
 /** A machine on which everything succeeds within the call that asked for it: the hardest case for a queue. */
 function obedient(effect: Effect, send: (event: Event) => void): void {

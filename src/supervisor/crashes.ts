@@ -1,0 +1,252 @@
+import type { Clock } from '../lib/clock.ts'
+import { crashId, judge, type CrashReport } from '../model/crash.ts'
+import { weightOf } from '../model/ends.ts'
+import type { App } from '../model/fleet.ts'
+import {
+  accuse,
+  acquit,
+  type Evidence,
+  expiryOf,
+  forget,
+  noEvidence,
+  suspicionsOf,
+  type Suspicions,
+} from '../model/poison.ts'
+import type { Announcement, Fall, Suspected } from '../model/protocol.ts'
+import type { LostFlight, Testimony } from '../model/testimony.ts'
+import type { OutputLine } from '../observe/journal.ts'
+import { CrashFiles } from './crash-files.ts'
+import type { Notice } from './notice.ts'
+
+export interface CrashesOptions {
+  readonly stateDir: string
+  readonly clock: Clock
+  /** Of this life of the gateway, part of the ids. */
+  readonly stamp: string
+  app(name: string): App | undefined
+  /** The newest lines of an app, oldest first. */
+  lines(app: string): readonly OutputLine[]
+  announce(announcement: Announcement): void
+  /** What is suspected has changed. */
+  suspect(event: Suspected): void
+  readonly notice: Notice
+}
+
+/** What the gateway knows of a death may come up to this much later than the exit (milliseconds): it ends what is left. */
+const settleTime = 300
+/** Lines of output in a report. */
+const lastLines = 20
+const maxFlights = 64
+/** Runs whose lost flights are kept although nobody said yet that they fell; and for how long (milliseconds). */
+const maxPending = 256
+const pendingTime = 10_000
+
+interface Pending {
+  readonly at: number
+  readonly flights: readonly LostFlight[]
+  readonly more: number
+  fall: Fall | null
+}
+
+interface Record {
+  readonly version: string
+  readonly evidence: Evidence
+}
+
+/**
+ * Brings together what the gateway saw of a death and what the supervisor knows of it: a report of each crash, and
+ * which requests are suspected. The only writer of both.
+ */
+export class Crashes implements AsyncDisposable {
+  readonly #options: CrashesOptions
+  readonly #files: CrashFiles
+  readonly #pending = new Map<number, Pending>()
+  readonly #records = new Map<string, Record>()
+  readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #told = new Set<string>()
+  /** Apps with an acquittal to be told. */
+  readonly #soon = new Set<string>()
+  #timer: NodeJS.Immediate | null = null
+
+  static async open(options: CrashesOptions): Promise<Crashes> {
+    return new Crashes(options, await CrashFiles.open(options.stateDir, options.notice))
+  }
+
+  private constructor(options: CrashesOptions, files: CrashFiles) {
+    this.#options = options
+    this.#files = files
+  }
+
+  /** An instance that served is lost. */
+  fell(fall: Fall): void {
+    const seen = this.#pendingOf(fall.run)
+    seen.fall = fall
+    this.#accuse(fall, seen)
+    this.#later(settleTime, () => this.#settle(fall))
+  }
+
+  heard(testimony: Testimony): void {
+    if (testimony.type === 'acquitted') return this.#acquit(testimony.app, testimony.shape, testimony.seq)
+    const before = this.#pendingOf(testimony.run)
+    const room = maxFlights - before.flights.length
+    const flights = [...before.flights, ...testimony.flights.slice(0, room)]
+    const more = before.more + testimony.more + testimony.flights.length - Math.min(room, testimony.flights.length)
+    const seen = { ...before, flights, more }
+    this.#pending.set(testimony.run, seen)
+    if (seen.fall) this.#accuse(seen.fall, seen)
+  }
+
+  /** Newest first; of all apps when `app` is null. */
+  list(app: string | null): readonly CrashReport[] {
+    return this.#files.list(app)
+  }
+
+  /** Nobody is suspected any more. False when nobody was. */
+  clear(app: string): boolean {
+    const record = this.#records.get(app)
+    if (!record) return false
+    this.#records.set(app, { ...record, evidence: noEvidence })
+    this.#tell(app)
+    this.#records.delete(app)
+    return true
+  }
+
+  forget(app: string): void {
+    this.#records.delete(app)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const timer of this.#timers) clearTimeout(timer)
+    for (const { fall } of this.#pending.values()) if (fall) this.#settle(fall)
+    if (this.#timer) clearImmediate(this.#timer)
+    await this.#files[Symbol.asyncDispose]()
+  }
+
+  #pendingOf(run: number): Pending {
+    const now = this.#options.clock.now()
+    for (const [old, { at, fall }] of this.#pending) {
+      if (fall === null && (now - at > pendingTime || this.#pending.size > maxPending)) this.#pending.delete(old)
+    }
+    const found: Pending = this.#pending.get(run) ?? { at: now, flights: [], more: 0, fall: null }
+    this.#pending.set(run, found)
+    return found
+  }
+
+  #accuse(fall: Fall, { flights, at }: Pending): void {
+    const { app, run, version } = fall
+    const settings = this.#options.app(app)?.settings.poison ?? null
+    if (settings === null) return
+    const now = this.#options.clock.now()
+    const known = this.#records.get(app)
+    const before = known?.version === version ? forget(known.evidence, settings, now) : noEvidence
+    const crash = { id: this.#id(fall), run, at, weight: weightOf(fall) }
+    const evidence = accuse(before, crash, flights)
+    if (evidence === before) return
+    this.#records.set(app, { version, evidence })
+    this.#later(Math.max(1, expiryOf(evidence, settings) - now + 1), () => this.#expire(app))
+    this.#tell(app)
+    this.#tellQuarantine(app, settings.for)
+  }
+
+  #acquit(app: string, shape: string, seq: number): void {
+    const record = this.#records.get(app)
+    if (!record) return
+    const evidence = acquit(record.evidence, shape, seq)
+    if (evidence === record.evidence) return
+    this.#records.set(app, { ...record, evidence })
+    // Many may come at once, and none is waited for: whoever acquitted has let the others go.
+    this.#soon.add(app)
+    this.#timer ??= setImmediate(() => this.#tellSoon())
+  }
+
+  #expire(name: string): void {
+    const record = this.#records.get(name)
+    const settings = this.#options.app(name)?.settings.poison
+    if (!record || !settings) return
+    const evidence = forget(record.evidence, settings, this.#options.clock.now())
+    if (evidence === record.evidence) return
+    this.#records.set(name, { ...record, evidence })
+    this.#tell(name)
+    if (evidence.crashes.length === 0) this.#records.delete(name)
+  }
+
+  #tellQuarantine(name: string, time: number): void {
+    for (const { shape, crashes } of this.#found(name)?.quarantined ?? []) {
+      const key = `${name} ${crashes.join()} ${shape}`
+      if (this.#told.has(key)) continue
+      this.#told.add(key)
+      this.#later(time, () => this.#told.delete(key))
+      this.#options.announce({ kind: 'quarantined', app: name, shape, crashes, for: time })
+    }
+  }
+
+  /** All is known that will be. */
+  #settle(fall: Fall): void {
+    const { app, run, pid, version, cause, reason, exit, uptime } = fall
+    const { flights, more } = this.#pendingOf(run)
+    this.#pending.delete(run)
+    const { culprit, suspects, blame } = judge(flights, more, this.#files.list(app))
+    const output = this.#options
+      .lines(app)
+      .filter((line) => line.run === run)
+      .slice(-lastLines)
+      .map(({ at, stream, line }) => ({ at, stream, line }))
+    const id = this.#id(fall)
+    this.#files.put({
+      id,
+      app,
+      run,
+      pid,
+      version,
+      at: new Date(this.#options.clock.wall()).toISOString(),
+      cause,
+      reason,
+      code: exit?.code ?? null,
+      signal: exit?.signal ?? null,
+      outOfMemory: exit?.outOfMemory ?? false,
+      memory: exit?.memory ?? null,
+      uptime: Math.round(uptime),
+      flights,
+      more,
+      culprit,
+      suspects,
+      blame,
+      output,
+    })
+    this.#options.announce({ kind: 'crashed', app, run, id, reason, blame })
+  }
+
+  #id({ app, run }: Fall): string {
+    return crashId(app, run, this.#options.stamp)
+  }
+
+  #tellSoon(): void {
+    const apps = [...this.#soon]
+    this.#soon.clear()
+    this.#timer = null
+    for (const app of apps) this.#tell(app)
+  }
+
+  #tell(app: string): void {
+    const record = this.#records.get(app)
+    if (record) this.#options.suspect({ type: 'suspected', app, version: record.version, found: this.#found(app) })
+  }
+
+  #found(name: string): Suspicions | null {
+    const record = this.#records.get(name)
+    const settings = this.#options.app(name)?.settings.poison ?? null
+    return record ? suspicionsOf(record.evidence, settings, this.#options.clock.now()) : null
+  }
+
+  #later(ms: number, what: () => void): void {
+    // setTimeout cannot hold more than 2^31 - 1 ms.
+    const timer = setTimeout(
+      () => {
+        this.#timers.delete(timer)
+        what()
+      },
+      Math.min(ms, 2 ** 31 - 1),
+    )
+    this.#timers.add(timer)
+  }
+}

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import fs from 'node:fs/promises'
+import test from 'node:test'
+import type { CrashesDocument } from '../../src/model/crash.ts'
+import { type Gateway, startGateway } from '../support/gateway.ts'
+import { ask } from '../support/http.ts'
+import { failures, startLoad } from '../support/load.ts'
+import { eventually } from '../support/wait.ts'
+
+async function crashesOf(gateway: Gateway, ...more: string[]): Promise<CrashesDocument> {
+  const { code, stdout, stderr } = await gateway.folder.cli('crashes', 'boom', '--json', ...more)
+  assert.equal(code, 0, stderr)
+  return JSON.parse(stdout) as CrashesDocument
+}
+
+for (const instances of [1, 2]) {
+  test(`a request that kills its app is named, and then kept from it, while no other request fails (${instances} instances)`, async (t) => {
+    await using gateway = await startGateway({
+      apps: { 'boom.cjs': 'boom.cjs' },
+      config: { apps: { boom: { instances, hold: { max: 50_000 } } }, log: { access: 'errors' } },
+    })
+    await gateway.events.waitFor(({ event, state }) => event === 'app' && state === 'ready', 'boom ready')
+    const loads = ['/boom/', '/boom/a', '/boom/b?x=1', '/boom/c'].map((path) => startLoad(gateway, { rps: 125, path }))
+    await using stack = new AsyncDisposableStack()
+    for (const load of loads) stack.use(load)
+    const answered = (): number => loads.reduce((sum, { shots }) => sum + shots.length, 0)
+    await eventually(() => answered() > 200, { what: 'the load' })
+    const first = await ask(gateway, '/boom/boom?secret=1')
+    assert.equal(first.status, 502, first.body)
+    const { crash, detail } = first.json() as { crash: string; detail: string }
+    assert.match(crash, /^boom-\d+-\w+$/)
+    assert.match(detail, /crash/)
+    const second = await ask(gateway, '/boom/boom?secret=2')
+    assert.equal(second.status, 503, second.body)
+    assert.match(second.body, /quarantine/)
+    assert.ok(Number(second.headers['retry-after']) > 500)
+    const since = answered()
+    await eventually(() => answered() > since + 500, { what: 'the load to go on' })
+    const shots = (await Promise.all(loads.map((load) => load.stop()))).flat()
+    assert.deepEqual(failures(shots), [])
+    const slowest = Math.max(...shots.map(({ ms }) => ms))
+    t.diagnostic(`${shots.length} requests, none failed, slowest ${slowest.toFixed(0)} ms`)
+
+    await gateway.events.waitFor(({ state, id }) => state === 'crashed' && id === crash, 'the report')
+    const { crashes, suspects } = await crashesOf(gateway)
+    assert.equal(crashes.length, 2)
+    assert.equal(crashes[0]?.id, crash)
+    assert.equal(crashes[0]?.culprit, 'GET /boom?secret')
+    assert.ok(crashes[0]?.output.some(({ line }) => line === 'about to die'))
+    assert.equal(crashes[0]?.code, 1)
+    assert.doesNotMatch(JSON.stringify(crashes), /secret=/)
+    assert.deepEqual(
+      suspects.map(({ shape, quarantined }) => ({ shape, quarantined })),
+      [{ shape: 'GET /boom?secret', quarantined: true }],
+    )
+    const file = gateway.folder.path(`.quaymaster/crashes/${crash}.json`)
+    assert.equal((await fs.stat(file)).mode & 0o777, 0o600)
+
+    const cleared = await gateway.folder.cli('crashes', 'boom', '--clear')
+    assert.match(cleared.stdout, /No request of boom is suspected/)
+    assert.deepEqual((await crashesOf(gateway)).suspects, [])
+  })
+}
