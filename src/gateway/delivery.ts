@@ -220,7 +220,7 @@ export class Delivery implements LinkUser {
     this.#link = null
     this.#phase = leaving
     const { connection, clock, timeouts } = this.#errand
-    if (connection.socket.writableLength === 0) return this.#done()
+    if (connection.out.isEmpty) return this.#done()
     // What it got so far stays in flight until it has it: an app that drains is not done before.
     connection.deadline = clock.now() + timeouts.stall
     connection.socket.write('', () => this.#done())

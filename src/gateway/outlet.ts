@@ -17,6 +17,11 @@ import {
 /** One read of a socket (64 KiB) and a head fit. */
 const roomSize = 80 * 1024
 
+/** Up to this size a piece is written past the stream: it nearly always fits into the kernel at once. */
+const maxDirect = 16 * 1024
+/** How a stream tells its `_write` that there is nothing to encode. */
+const asBytes = 'buffer' as BufferEncoding
+
 /** The one buffer messages are put together in. Whoever takes it leaves null; see `flush` for when it comes back. */
 let spare: Buffer | null = null
 
@@ -31,6 +36,8 @@ export class Outlet {
   #chunked = false
   /** Where the last head begins in the room, -1 when it was handed over. */
   #head = -1
+  /** A piece that was written past the stream is not yet with the kernel. */
+  #isUnderway = false
 
   constructor(socket: Socket) {
     this.#socket = socket
@@ -98,6 +105,11 @@ export class Outlet {
     return true
   }
 
+  /** Whether the kernel has all that was handed over. */
+  get isEmpty(): boolean {
+    return !this.#isUnderway && this.#socket.writableLength === 0
+  }
+
   /** Hands over what was gathered. False when the socket has enough for now and will `drain`. */
   flush(): boolean {
     const room = this.#room
@@ -107,12 +119,29 @@ export class Outlet {
     this.#room = null
     this.#at = 0
     this.#head = -1
-    // `write` keeps the memory until the kernel has all of it. With nothing queued before it that is nearly always at
+    // Writing keeps the memory until the kernel has all of it. With nothing queued before it that is nearly always at
     // once (measured: no queue after the write), and then the buffer is free for the next message.
-    const queued = socket.writableLength > 0
-    const more = socket.write(queued ? Buffer.from(piece) : piece)
-    if (room.length === roomSize && (queued || socket.writableLength === 0)) spare = room
+    const queued = !this.isEmpty
+    const more = queued ? socket.write(Buffer.from(piece)) : this.#write(piece)
+    if (room.length === roomSize && (queued || this.isEmpty)) spare = room
     return more
+  }
+
+  /**
+   * What `write` does before and after `_write` (a queue, a tick for who waits) is a tenth of all that a small request
+   * costs (measured), and of no use for what is with the kernel at once. What is not, libuv sends before all that follows.
+   */
+  #write(piece: Buffer): boolean {
+    const socket = this.#socket
+    if (piece.length > maxDirect || socket.connecting || !socket.writable) return socket.write(piece)
+    this.#isUnderway = true
+    socket._write(piece, asBytes, this.#written)
+    return true
+  }
+
+  readonly #written = (error?: Error | null): void => {
+    this.#isUnderway = false
+    if (error) this.#socket.destroy(error)
   }
 
   #reserve(size: number): Buffer {
