@@ -8,12 +8,12 @@ export function openFiles(pid: number): number {
 }
 
 /** The slope of the line through the points by least squares, and its standard error. */
-export function slope(points: readonly (readonly [x: number, y: number])[]): { perMinute: number; error: number } {
+export function slope(points: readonly (readonly [x: number, y: number])[]): { slope: number; error: number } {
   const n = points.length
   const mean = (at: 0 | 1): number => points.reduce((sum, point) => sum + point[at], 0) / n
   const [mx, my] = [mean(0), mean(1)]
   const sxx = points.reduce((sum, [x]) => sum + (x - mx) ** 2, 0)
-  const perMinute = points.reduce((sum, [x, y]) => sum + (x - mx) * (y - my), 0) / sxx
-  const rest = points.reduce((sum, [x, y]) => sum + (y - my - perMinute * (x - mx)) ** 2, 0)
-  return { perMinute, error: Math.sqrt(rest / (n - 2) / sxx) }
+  const rise = points.reduce((sum, [x, y]) => sum + (x - mx) * (y - my), 0) / sxx
+  const rest = points.reduce((sum, [x, y]) => sum + (y - my - rise * (x - mx)) ** 2, 0)
+  return { slope: rise, error: Math.sqrt(rest / (n - 2) / sxx) }
 }

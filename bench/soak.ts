@@ -51,8 +51,6 @@ const spread = (pick: (one: (typeof samples)[number]) => number): string => {
 const rss = slope(settled.map(({ minute, rss }) => [minute, rss]))
 console.log(`\n${verdict(results)}`)
 console.log(`${elapsed().toFixed(1)} minutes, ${results.length} lessons; over the second half:`)
-console.log(
-  `RSS        ${spread((it) => it.rss)} MB, ${rss.perMinute.toFixed(2)} ± ${rss.error.toFixed(2)} MB a minute`,
-)
+console.log(`RSS        ${spread((it) => it.rss)} MB, ${rss.slope.toFixed(2)} ± ${rss.error.toFixed(2)} MB a minute`)
 console.log(`open files ${spread((it) => it.files)}`)
 process.exitCode = results.some(isLost) ? 1 : 0

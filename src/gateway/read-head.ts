@@ -1,6 +1,7 @@
 import {
   acceptsTrailers,
   checkSingletons,
+  countHops,
   offeredProtocols,
   readConnection,
   readExpectation,
@@ -49,6 +50,7 @@ export function readRequest(head: Head): Asked | Refusal {
   if (typeof expectation !== 'string') return expectation
   // HTTP/1.0 cannot wait for a 100, and the app would be asked in 1.1.
   if (head.minor === 0 && head.has(EXPECT)) head.omitted[head.indexOf(EXPECT)] = 1
+  if (head.has(VIA) && countHops(head, pseudonym) >= maxRounds) return refuse('request', 'loop')
   const hops = head.method === OPTIONS ? readMaxForwards(head) : -1
   if (typeof hops !== 'number') return hops
 
@@ -76,6 +78,12 @@ export function readRequest(head: Head): Asked | Refusal {
 }
 
 const EXPECT = nameNumber('expect')
+const VIA = nameNumber('via')
+
+/** What `outgoing.ts` signs with. */
+const pseudonym = 'quaymaster'
+/** A chain of gateways is meant; one as long as this is an app that sends its requests back to where they came from. */
+const maxRounds = 5
 
 const PERCENT = 0x25
 const DOT = 0x2e

@@ -60,6 +60,7 @@ const byStatus: Readonly<Record<number, ErrorCode>> = {
   431: 'head-too-large',
   501: 'unknown-coding',
   505: 'version-not-supported',
+  508: 'loop',
 }
 
 const byCode: Partial<Record<RefusalCode, ErrorCode>> = {

@@ -80,6 +80,11 @@ export function acceptsTrailers(head: Head): boolean {
   return elements(head, TE).includes('trailers')
 }
 
+/** How often a gateway of this name has passed the message on (RFC 9110 §7.6.3). */
+export function countHops(head: Head, pseudonym: string): number {
+  return elements(head, VIA).filter((element) => element.split(' ')[1] === pseudonym).length
+}
+
 /** Seconds of `Keep-Alive: timeout=N`, or -1: how long the peer keeps an idle connection. */
 export function keepAliveSeconds(head: Head): number {
   const index = head.indexOf(KEEP_ALIVE)
@@ -122,6 +127,7 @@ const KEEP_ALIVE = nameNumber('keep-alive')
 const TIMEOUT = 'timeout='
 const UPGRADE = nameNumber('upgrade')
 const TE = nameNumber('te')
+const VIA = nameNumber('via')
 const EXPECT = nameNumber('expect')
 const MAX_FORWARDS = nameNumber('max-forwards')
 /** Not Authorization and X-API-Token: `identify` refuses them where they decide, and a public app gets them as sent. */

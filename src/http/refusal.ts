@@ -64,6 +64,7 @@ const REASONS = {
   'field-repeated': [400, 'A field that can have only one value is given more than once.'],
   'bad-connection-field': [400, 'The Connection field must be a list of at most 64 tokens.'],
   'unknown-expectation': [417, 'The only expectation understood is "100-continue".'],
+  loop: [508, 'The request has come through this kind of gateway five times: it goes in a circle.'],
   'bad-max-forwards': [400, 'Max-Forwards must be one decimal number.'],
 } as const
 

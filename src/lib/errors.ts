@@ -31,6 +31,7 @@ export type ErrorCode =
   | 'unknown-coding'
   | 'client-left'
   | 'version-not-supported'
+  | 'loop'
   // ours
   | 'internal'
   | 'not-ready'
@@ -70,6 +71,8 @@ export const errors: Readonly<Record<ErrorCode, ErrorKind>> = {
   // 499 is nginx's word for it; nobody is left to read it, only the journal does.
   'client-left': client(499, 'Client closed the connection'),
   'version-not-supported': client(505, 'HTTP version not supported'),
+  // RFC 5842 §7.2.
+  loop: client(508, 'Loop detected'),
 
   internal: { status: 500, source: 'gateway', retry: 'never', title: 'Gateway error' },
   'not-ready': { status: 503, source: 'app', retry: 'later', title: 'App not ready' },

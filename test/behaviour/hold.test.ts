@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { startGateway } from '../support/gateway.ts'
-import { ask } from '../support/http.ts'
+import { ask, begin } from '../support/http.ts'
+import { usageOf } from '../support/processes.ts'
 import { eventually } from '../support/wait.ts'
 
 test('requests that come while an app boots are held and then served, a POST with its body too', async () => {
@@ -58,4 +59,48 @@ test('a request whose client leaves is held no longer, and its place is free aga
   )
   assert.equal(entry['status'], 499)
   await assert.rejects(ask(gateway, '/never/third', { timeout: 300 }), /in vain/)
+})
+
+test('two hundred first requests make one start, and all of them are answered', async () => {
+  await using gateway = await startGateway({ apps: { 'slow.cjs': 'slow-boot.cjs' } })
+  await gateway.events.ready('slow')
+  assert.equal((await gateway.folder.cli('stop', 'slow')).code, 0)
+  const since = gateway.events.mark()
+  const started = gateway.folder.cli('start', 'slow')
+  await gateway.events.waitFor(({ name, state }) => name === 'slow' && state === 'starting', 'the start', { since })
+  const answers = await Promise.all(Array.from({ length: 200 }, async () => ask(gateway, '/slow/')))
+  assert.equal((await started).code, 0)
+  assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200])
+  assert.equal(new Set(answers.map(({ headers }) => headers['x-pid'])).size, 1)
+  const starts = gateway.events.seen.slice(since).filter(({ state }) => state === 'starting')
+  assert.equal(starts.length, 1)
+})
+
+test('uploads that wait for their app fill its places and the socket buffers, not the gateway, and no other app waits', async () => {
+  await using gateway = await startGateway({
+    apps: { 'never.cjs': 'never-ready.cjs', 'hello.cjs': 'hello.cjs' },
+    config: { defaults: { hold: { for: '20s', max: 20 } } },
+  })
+  await gateway.events.ready('hello')
+  await gateway.events.waitFor(({ name, state }) => name === 'never' && state === 'starting', 'never to start')
+  const before = usageOf(gateway.pid).rss
+  const leaving = new AbortController()
+  const uploads = Array.from({ length: 20 }, () => {
+    const request = begin(gateway, '/never/', {
+      method: 'POST',
+      headers: { 'content-length': 100_000_000 },
+      signal: leaving.signal,
+    })
+    request.on('error', () => {}).write(Buffer.alloc(10_000_000))
+    return request
+  })
+  await eventually(async () => (await ask(gateway, '/never/', { timeout: 1_000 })).status === 503, {
+    what: 'the places of the app that never boots to be taken',
+  })
+  const answers = await Promise.all(Array.from({ length: 50 }, async () => ask(gateway, '/hello/')))
+  assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200])
+  const grown = usageOf(gateway.pid).rss - before
+  assert.ok(grown < 60e6, `200 MB were offered and RSS grew by ${(grown / 1e6).toFixed(0)} MB`)
+  leaving.abort()
+  assert.equal(uploads.length, 20)
 })

@@ -68,3 +68,18 @@ function mostAtOnce(events: readonly { readonly event: string; readonly state?: 
   }
   return most
 }
+
+test('apps that take for ever to boot do not keep the others waiting', async () => {
+  await using gateway = await startGateway()
+  const slow = Array.from({ length: 12 }, (_, i) => `slow-${i}`)
+  await Promise.all(slow.map((name) => gateway.folder.put(`${name}.cjs`, 'never-ready.cjs')))
+  for (const name of slow) {
+    await gateway.events.waitFor((event) => event.name === name && event.state === 'starting', name, {
+      timeout: 30_000,
+    })
+  }
+  await Promise.all(names.slice(0, 10).map((name) => gateway.folder.put(`${name}.cjs`, 'hello.cjs')))
+  await Promise.all(names.slice(0, 10).map((name) => gateway.events.ready(name, { timeout: 25_000 })))
+  const fell = gateway.events.seen.filter(({ state }) => state === 'fell')
+  assert.deepEqual(fell, [], 'all of the slow ones are still booting')
+})

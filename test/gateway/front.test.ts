@@ -309,3 +309,18 @@ describe('listening', () => {
     assert.ok(response === null || response.status === 503)
   })
 })
+
+test('a request that goes in a circle is ended with 508, a chain of gateways is not', async () => {
+  await using app = await startApp((request, response) => response.end(request.headers.via))
+  await using front = await startFront()
+  front.routes([route('hello', ready(at(1, app.port)))])
+  const chain = await front.ask(
+    'GET /hello/',
+    'Via: 1.1 quaymaster, 1.1 quaymaster',
+    'Via: 1.0 fred, 1.1 quaymaster (x)',
+  )
+  assert.deepEqual([chain.status, chain.body.split(',').length], [200, 5])
+  const circle = await front.ask('GET /hello/', ...Array.from({ length: 5 }, () => 'Via: 1.1 quaymaster'))
+  assert.equal(circle.status, 508)
+  assert.match(String(circle.json()['detail']), /goes in a circle/)
+})

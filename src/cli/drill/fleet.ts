@@ -6,16 +6,15 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { readToken } from '../../admin/token.ts'
+import type { UserAppConfig } from '../../config/config.ts'
 import { CommandError } from '../fail.ts'
 import { type DrillApp, drillApp, type Fault } from './app.ts'
 import { Stage } from './stage.ts'
 
 /** Short, so that every bad version is found out soon. */
-const config = {
-  defaults: {
-    health: { boot: '3s', interval: '500ms', timeout: '500ms', misses: 2 },
-    stop: { drain: '5s', grace: '2s' },
-  },
+const usual: Pick<UserAppConfig, 'health' | 'stop' | 'restart'> = {
+  health: { boot: '3s', interval: '500ms', timeout: '500ms', misses: 2 },
+  stop: { drain: '5s', grace: '2s' },
 }
 
 const bin = fileURLToPath(new URL('../../../bin/quaymaster.mjs', import.meta.url))
@@ -33,12 +32,15 @@ export class DrillFleet implements AsyncDisposable {
   #versions = 0
 
   /** `boot`: milliseconds the app takes before it listens. */
-  static async raise(boot: number): Promise<DrillFleet> {
+  static async raise(boot: number, settings: typeof usual = {}): Promise<DrillFleet> {
     const dir = await realpath(await mkdtemp(join(tmpdir(), 'quaymaster-drill-')))
     const fleet = new DrillFleet(dir, boot)
     try {
       await mkdir(join(dir, 'apps'))
-      await writeFile(join(dir, 'gateway.config.json'), JSON.stringify(config, null, 2))
+      await writeFile(
+        join(dir, 'gateway.config.json'),
+        JSON.stringify({ defaults: { ...usual, ...settings } }, null, 2),
+      )
       await fleet.put(null)
       await fleet.start()
       return fleet

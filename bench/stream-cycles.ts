@@ -1,0 +1,51 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { DrillFleet } from '../src/cli/drill/fleet.ts'
+import { openEvents, openWebSocket } from '../src/cli/drill/streams.ts'
+import { usageOf } from '../test/support/processes.ts'
+import { openFiles, slope } from './growth.ts'
+
+/**
+ * `npm run proof:streams -- --cycles N`: event streams and WebSockets are opened, their app is killed, and again: that
+ * every one of them is closed, how soon, and that nothing of them stays in the gateway.
+ */
+
+const { values } = parseArgs({
+  options: { cycles: { type: 'string', default: '1000' }, streams: { type: 'string', default: '5' } },
+})
+const cycles = Number(values.cycles)
+const each = Number(values.streams)
+
+await using fleet = await DrillFleet.raise(0, { restart: { min: '10ms', max: '20ms', forgive: '10ms' } })
+const { stage } = fleet
+await stage.victim()
+const door = await stage.door(await fleet.token)
+const samples: { readonly files: number; readonly rss: number }[] = []
+let slowest = 0
+let wrong = 0
+for (let cycle = 0; cycle < cycles; cycle++) {
+  const { run, pid } = await stage.victim()
+  const opened = Array.from({ length: each }, () => [openEvents(door), openWebSocket(door)]).flat()
+  const open = await Promise.all(opened)
+  const killed = performance.now()
+  process.kill(pid, 'SIGKILL')
+  const ends = await Promise.all(open.map(({ ended }) => Promise.race([ended, pause(10_000, null, { ref: false })])))
+  slowest = Math.max(slowest, performance.now() - killed)
+  wrong += ends.filter((end) => end === null).length
+  await stage.replaced(run)
+  samples.push({ files: openFiles(fleet.pid), rss: usageOf(fleet.pid).rss / 1e6 })
+}
+
+const half = samples.slice(samples.length >> 1)
+const range = (all: readonly number[]): string => `${Math.min(...all).toFixed(0)} to ${Math.max(...all).toFixed(0)}`
+const rss = slope(half.map((sample, i) => [i, sample.rss]))
+console.log(`${cycles} crashes under ${each} event streams and ${each} WebSockets each`)
+console.log(`streams left open   ${wrong}`)
+console.log(`all closed within   ${slowest.toFixed(0)} ms of the kill`)
+console.log('over the second half:')
+console.log(`open files          ${range(half.map(({ files }) => files))}`)
+console.log(`RSS                 ${range(half.map((one) => one.rss))} MB,`)
+console.log(
+  `                    ${(rss.slope * 1000).toFixed(1)} ± ${(rss.error * 1000).toFixed(1)} MB per 1,000 cycles`,
+)
+process.exitCode = wrong > 0 ? 1 : 0
