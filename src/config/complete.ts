@@ -14,7 +14,7 @@ export interface Config {
   readonly root: string
   readonly appsDir: string
   readonly stateDir: string
-  readonly listen: Listen & { readonly timeouts: ClientTimeouts }
+  readonly listen: Listen & { readonly timeouts: ClientTimeouts; readonly trustedProxies: readonly string[] }
   readonly admin: Listen
   readonly workers: number
   /** Milliseconds; null: no guardian. */
@@ -56,6 +56,7 @@ export function completeConfig(layer: FileLayer, file: string | null, root: stri
       host: layer.listen?.host ?? 'localhost',
       port: layer.listen?.port ?? 8080,
       timeouts: { ...defaultTimeouts, ...said(layer.listen?.timeouts) },
+      trustedProxies: layer.listen?.trustedProxies ?? [],
     },
     admin: { host: layer.admin?.host ?? '127.0.0.1', port: layer.admin?.port ?? 8081 },
     workers: layer.workers ?? 1,

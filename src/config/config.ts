@@ -11,6 +11,12 @@ export interface UserConfig {
         host?: string | undefined
         /** Default `8080`. `0` takes a free port. */
         port?: number | undefined
+        /**
+         * Proxies in front, as addresses and networks: `['127.0.0.1', '10.0.0.0/8']`. What they say in X-Forwarded-For,
+         * -Proto, -Host and -Port is passed on, their own address appended, and the journal and limits go by the client
+         * they name: the right-most one that is no proxy of these. Default none: anybody could claim to be anybody.
+         */
+        trustedProxies?: string[] | undefined
         /** What a client may take its time for. */
         timeouts?:
           | {

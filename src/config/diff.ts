@@ -21,6 +21,7 @@ export function takeOver(running: Config, wanted: Config): Config {
 const fixed: readonly { readonly field: string; readonly of: (config: Config) => string | number }[] = [
   { field: 'listen.host', of: (config) => config.listen.host },
   { field: 'listen.port', of: (config) => config.listen.port },
+  { field: 'listen.trustedProxies', of: (config) => `[${config.listen.trustedProxies.join(', ')}]` },
   ...Object.keys(defaultTimeouts).map((name) => ({
     field: `listen.timeouts.${name}`,
     of: ({ listen }: Config) => {

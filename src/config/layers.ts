@@ -46,7 +46,12 @@ export interface DefaultsLayer {
 
 /** The whole file, every value read, nothing filled in. */
 export interface FileLayer {
-  readonly listen?: (Partly<Listen> & { readonly timeouts?: Partly<ClientTimeouts> | undefined }) | undefined
+  readonly listen?:
+    | (Partly<Listen> & {
+        readonly timeouts?: Partly<ClientTimeouts> | undefined
+        readonly trustedProxies?: readonly string[] | undefined
+      })
+    | undefined
   readonly admin?: Partly<Listen> | undefined
   readonly appsDir?: string | undefined
   readonly stateDir?: string | undefined

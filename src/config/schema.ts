@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { z } from 'zod'
 import * as app from './app-fields.ts'
@@ -120,7 +121,12 @@ const clients = {
   stall: duration(10).optional(),
   tunnel: duration().optional(),
 }
-const listen = { host, port, timeouts: keys(clients).optional() }
+const proxies = z.array(
+  field("an address or a network such as '127.0.0.1', '10.0.0.0/8' or 'fd00::/8'", (value) => {
+    return isText(value) && isNetwork(value) ? accept(value) : refuse('must be an address or a network')
+  }),
+)
+const listen = { host, port, timeouts: keys(clients).optional(), trustedProxies: proxies.optional() }
 const admin = { host, port }
 const log = {
   access: oneOf('all', 'errors', 'none').optional(),
@@ -143,11 +149,19 @@ const file = {
 
 /** The whole file. */
 export const fileSchema: z.ZodType<FileLayer> = keys(file, {
-  ...inside('listen', { host, port }),
+  ...inside('listen', { host, port, trustedProxies: 1 }),
   ...inside('defaults', shared),
   ...inside('auth', { tokens: 1 }),
   ...inside('log', log),
 })
+
+/** `10.1.2.3`, `fd00::1`, `10.0.0.0/8`, `fd00::/8`. */
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/')
+  const version = isIP(address)
+  if (version === 0 || address.includes('%') || more.length > 0) return false
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 6 ? 128 : 32))
+}
 
 function inside(group: string, members: Readonly<Record<string, unknown>>): Record<string, string> {
   return Object.fromEntries(Object.keys(members).map((name) => [name, `${group}.${name}`]))

@@ -4,12 +4,12 @@ import { BodyReader } from '../http/body.ts'
 import { CLOSE, type Framing } from '../http/framing.ts'
 import type { Head } from '../http/head.ts'
 import { parseHead } from '../http/parse-head.ts'
-import { plainAddress } from './address.ts'
 import { feel } from './ahead.ts'
 import * as is from './client-state.ts'
 import { giveHead, takeRequestHead } from './heads.ts'
 import { Inbox } from './inbox.ts'
 import { readAccepted } from './lent.ts'
+import type { Origin } from './origin.ts'
 import { Outlet } from './outlet.ts'
 import type { BodySink, Front, Rewritten, Served } from './served.ts'
 import type { Waiting } from './sweep.ts'
@@ -22,7 +22,7 @@ import type { Waiting } from './sweep.ts'
 export class Connection implements Waiting {
   readonly socket: Socket
   readonly out: Outlet
-  readonly address: string
+  origin: Origin
   deadline: number
   served: Served | null = null
   /** Whether the request's body was read to its end. */
@@ -45,7 +45,7 @@ export class Connection implements Waiting {
   constructor(socket: Socket, front: Front<Connection>) {
     this.socket = socket
     this.out = new Outlet(socket)
-    this.address = plainAddress(socket.remoteAddress)
+    this.origin = front.originOf(socket.remoteAddress)
     this.#front = front
     this.deadline = front.clock.now() + front.timeouts.head
     front.sweep.add(this)

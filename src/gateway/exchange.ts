@@ -290,9 +290,9 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
     if (this.#over) return
     this.#over = true
     this.#tries?.over(this.#door, answered)
-    const { connection, app, run, method, authority: host, target, status } = this
+    const { story, connection, app, run, method, authority: host, target, status } = this
     this.#door.inflight.leave(this)
-    this.#door.journal.write(this.story.entry({ client: connection.address, app, run, method, host, target, status }))
+    this.#door.journal.write(story.entry({ client: connection.origin.address, app, run, method, host, target, status }))
     if (status === 101) return
     if (persist && !this.#door.closing) connection.next()
     else connection.close()

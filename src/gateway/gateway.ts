@@ -23,6 +23,7 @@ import { type InFlight, Inflight } from './inflight.ts'
 import { listen } from './listen.ts'
 import { Lobby } from './lobby.ts'
 import { Losses } from './losses.ts'
+import { Proxies } from './origin.ts'
 import { createProxyEngine } from './proxy-relay.ts'
 import type { Places } from './places.ts'
 import type { Front } from './served.ts'
@@ -60,6 +61,8 @@ export interface GatewayOptions {
   readonly stamp?: string
   /** Default: `defaultTimeouts`. */
   readonly timeouts?: Partial<ClientTimeouts> | undefined
+  /** Addresses and networks whose X-Forwarded fields are believed. Default: none. */
+  readonly trustedProxies?: readonly string[] | undefined
 }
 
 /** The front door: listens, admits, relays. */
@@ -81,11 +84,17 @@ export class Gateway implements AsyncDisposable {
     const index = emptyIndex()
     const door = createDoor(options, sweep, index)
     const connections = new Set<Connection>()
+    const proxies = new Proxies(options.trustedProxies ?? [])
     const front: Front<Connection> = {
       clock,
       sweep,
       timeouts: door.timeouts,
+      originOf: (remoteAddress) => proxies.originOf(remoteAddress),
       begin: (connection, head) => {
+        if (connection.origin.isProxy) {
+          connection.origin = proxies.read(connection.origin, head)
+          connection.last.key = ''
+        }
         const exchange = new Exchange(door, connection, head)
         connection.served = exchange
         try {
@@ -264,7 +273,7 @@ function turnAway(connection: Connection, { journal, clock }: Door, { code, deta
     type: 'exchange',
     id,
     at: clock.wall(),
-    client: connection.address,
+    client: connection.origin.peer,
     subject: null,
     app: null,
     run: null,

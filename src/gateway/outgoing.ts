@@ -74,21 +74,23 @@ export function authorityOf(head: Head, connection: Connection): string {
 
 /** What is the same for all requests of a client to a route: made once, kept with the connection. */
 function fixedLines({ connection, prefix, subject, publicPort }: Passage): string {
-  const authority = connection.last.authority
+  const { last, origin } = connection
+  const { authority } = last
   const key = `${prefix} ${authority} ${subject ?? ''}`
-  if (connection.last.key === key) return connection.last.lines
-  const given = /:(\d+)$/.exec(authority)?.[1]
-  connection.last.key = key
-  connection.last.lines =
-    fieldLine('X-Forwarded-For', connection.address) +
-    'X-Forwarded-Proto: http\r\n' +
-    (authority === '' ? '' : fieldLine('X-Forwarded-Host', authority)) +
+  if (last.key === key) return last.lines
+  const host = origin.host ?? authority
+  const given = origin.port ?? /:(\d+)$/.exec(host)?.[1]
+  last.key = key
+  last.lines =
+    fieldLine('X-Forwarded-For', origin.chain) +
+    fieldLine('X-Forwarded-Proto', origin.proto) +
+    (host === '' ? '' : fieldLine('X-Forwarded-Host', host)) +
     fieldLine('X-Forwarded-Port', given === undefined ? String(publicPort) : String(Number(given))) +
     (prefix === '' ? '' : fieldLine('X-Forwarded-Prefix', prefix)) +
     (subject === null ? '' : fieldLine('X-Auth-Subject', subject)) +
     // RFC 9110 §7.6.3: an intermediary MUST add itself to the requests it forwards.
     'Via: 1.1 quaymaster\r\n'
-  return connection.last.lines
+  return last.lines
 }
 
 const X_API_TOKEN = nameNumber('x-api-token')

@@ -100,13 +100,13 @@ async function signIn(visitor: Visitor, door: Door): Promise<Verdict | null> {
   const known = door.credentials.find((fields.get('token') ?? '').trim())
   if (!known) {
     const now = door.clock.now()
-    const wait = door.attempts.wait(connection.address, now)
+    const wait = door.attempts.wait(connection.origin.address, now)
     // After the token was looked at: behind a proxy many people share one address, and none may lock out the others.
     if (wait > 0) {
       const seconds = Math.ceil(wait / 1000)
       return refusal('too-many-attempts', `Too many failed attempts; try again in ${seconds} s.`, seconds)
     }
-    door.attempts.failed(connection.address, now)
+    door.attempts.failed(connection.origin.address, now)
     return page(401, next, 'This token is not valid here.')
   }
   visitor.story.subject = known.token.name

@@ -25,13 +25,15 @@ export function relayRemote(patron: Patron, engine: RelayEngine, url: string, { 
     public: authority.toLowerCase(),
     reserved: cookie,
   }
-  const port = /:(\d+)$/.exec(authority)?.[1]
+  const { origin } = connection
+  const port = origin.port ?? /:(\d+)$/.exec(authority)?.[1]
   const fields = requestFields(fieldsOfHead(head), {
     method: patron.method,
     host,
-    publicHost: authority,
+    publicHost: origin.host ?? authority,
     publicPort: port === undefined ? patron.publicPort : Number(port),
-    client: connection.address,
+    client: origin.chain,
+    proto: origin.proto,
     prefix,
     requestId: patron.id,
     traceparent: `00-${randomHex(16)}-${randomHex(8)}-01`,

@@ -2,6 +2,7 @@ import type { Head } from '../http/head.ts'
 import type { Refusal } from '../http/refusal.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { ClientTimeouts } from '../model/settings.ts'
+import type { Origin } from './origin.ts'
 import type { Sweep } from './sweep.ts'
 
 /** Whom the bytes of a request's body are for. */
@@ -37,6 +38,8 @@ export interface Front<Client> {
   readonly clock: Clock
   readonly sweep: Sweep
   readonly timeouts: ClientTimeouts
+  /** Of a connection from this address. */
+  originOf(remoteAddress: string | undefined): Origin
   /** A request; to be followed by one `next`, `close`, `abort` or `detach`. Sets `served`. */
   begin(client: Client, head: Head): void
   /** No request: answers and closes. */

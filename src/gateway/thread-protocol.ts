@@ -19,6 +19,7 @@ export interface ThreadStart {
   readonly row: number
   readonly columns: readonly Column[]
   readonly timeouts: Partial<ClientTimeouts> | undefined
+  readonly trustedProxies: readonly string[] | undefined
   readonly waits: boolean
   readonly stamp: string
 }

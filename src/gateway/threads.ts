@@ -122,12 +122,12 @@ export class GatewayThreads implements FrontDoor {
 
   /** Resolves when the new thread listens. */
   async #start(): Promise<void> {
-    const { host, timeouts, stamp = '0' } = this.#options
+    const { host, timeouts, trustedProxies, stamp = '0' } = this.#options
     const routes = { put: [...this.#routes.values()], gone: [], drain: [...this.#draining.keys()], over: [] }
     const [auth, sessionKey, waits] = [this.#auth, this.#sessionKey, this.#waits]
     const row = this.#places.takeRow()
     const places = { places: this.#places.memory, row, columns: this.#places.columnsOf(this.#routes.keys()) }
-    const start = { host, port: this.port, auth, routes, sessionKey, waits, timeouts, stamp, ...places }
+    const start = { host, port: this.port, auth, routes, sessionKey, waits, timeouts, trustedProxies, stamp, ...places }
     const thread = new Thread(start, (message) => this.#hear(thread, message))
     this.#threads.add(thread)
     void thread.over.then((why) => this.#lose(thread, row, why))

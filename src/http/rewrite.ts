@@ -9,7 +9,9 @@ export interface Forwarding {
   /** The authority the client asked for. */
   readonly publicHost: string
   readonly publicPort: number
+  /** For X-Forwarded-For. */
   readonly client: string
+  readonly proto: 'http' | 'https'
   /** What was stripped from the path, or empty. */
   readonly prefix: string
   readonly requestId: string
@@ -57,7 +59,7 @@ export function requestFields(received: FieldList, how: Forwarding): Field[] {
     }
     fields.push([name, value])
   }
-  fields.push(['X-Forwarded-For', how.client], ['X-Forwarded-Proto', 'http'])
+  fields.push(['X-Forwarded-For', how.client], ['X-Forwarded-Proto', how.proto])
   fields.push(['X-Forwarded-Host', how.publicHost], ['X-Forwarded-Port', String(how.publicPort)])
   if (how.prefix !== '') fields.push(['X-Forwarded-Prefix', how.prefix])
   fields.push(['X-Request-Id', how.requestId], ['traceparent', trace ?? how.traceparent])

@@ -10,13 +10,14 @@ const configOf = (config: UserConfig): Config => completeConfig(fileSchema.parse
 it('says what only counts from the next start on, and keeps saying it until then', () => {
   const running = configOf({})
   const wanted = configOf({
-    listen: { port: 9090, timeouts: { head: '5s' } },
+    listen: { port: 9090, timeouts: { head: '5s' }, trustedProxies: ['10.0.0.0/8', '::1'] },
     stateDir: 's',
     log: { level: 'debug' },
     apps: { a: { instances: 2 } },
   })
   const sentences = [
     'listen.port changed from 8080 to 9090; it stays 8080 until the gateway is restarted.',
+    'listen.trustedProxies changed from [] to [10.0.0.0/8, ::1]; it stays [] until the gateway is restarted.',
     'listen.timeouts.head changed from 15s to 5s; it stays 15s until the gateway is restarted.',
     'stateDir changed from /root/.quaymaster to /root/s; it stays /root/.quaymaster until the gateway is restarted.',
   ]

@@ -43,7 +43,7 @@ describe('finding the configuration', () => {
     assert.equal(config.root, cwd)
     assert.equal(config.appsDir, join(cwd, 'apps'))
     assert.equal(config.stateDir, join(cwd, '.quaymaster'))
-    assert.deepEqual(config.listen, { host: 'localhost', port: 8080, timeouts: defaultTimeouts })
+    assert.deepEqual(config.listen, { host: 'localhost', port: 8080, timeouts: defaultTimeouts, trustedProxies: [] })
     assert.deepEqual(config.admin, { host: '127.0.0.1', port: 8081 })
     assert.deepEqual(config.auth, { tokens: [] })
     assert.ok(config.starts.parallel >= 4)

@@ -180,3 +180,20 @@ it('reads what a client may take its time for, and what an instance may have of 
   for (const connections of [{ max: 0 }, { queue: -1 }, { idle: 'soon' }])
     assert.throws(() => configOf({ defaults: { connections } }))
 })
+
+it('takes addresses and networks of proxies, and nothing else for them', () => {
+  const trustedProxies = ['127.0.0.1', '10.0.0.0/8', '::1', 'fd00::/8', '0.0.0.0/0', '::ffff:10.0.0.0/104']
+  assert.deepEqual(configOf({ listen: { trustedProxies } }).listen.trustedProxies, trustedProxies)
+  for (const bad of [
+    'localhost',
+    '10.0.0.0/33',
+    'fd00::/129',
+    '10.0.0/8',
+    '10.0.0.1/',
+    '10.0.0.1/8/8',
+    '',
+    'fe80::1%eth0',
+    '10.0.0.0/-1',
+  ])
+    assert.throws(() => configOf({ listen: { trustedProxies: [bad] } }), bad)
+})

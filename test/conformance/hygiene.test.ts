@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { ask, known, ok, refuses, type Seen, startRig, token } from './kit.ts'
+import { ask, known, ok, refuses, route, type Seen, startRig, token } from './kit.ts'
 
 /** Section 3: header hygiene, identity and trust. */
 
@@ -118,6 +118,92 @@ test('rule 55: what a client says of its origin is replaced by what is so', asyn
   assert.deepEqual(request.all('x-forwarded-host'), ['h'])
   assert.match(request.all('x-forwarded-port').join(), /^\d+$/)
   assert.deepEqual(request.all('x-forwarded-prefix'), ['/api/app1'])
+})
+
+/** What the app sees of its origin: For, Proto, Host, Port. */
+function toldOf(request: Seen): (string | undefined)[] {
+  return ['for', 'proto', 'host', 'port'].map((part) => request.all(`x-forwarded-${part}`).join(' + '))
+}
+
+test('rule 55: what a trusted proxy says of its clients is passed on, its own address appended', async () => {
+  await using rig = await startRig({ trustedProxies: ['192.0.2.1', '127.0.0.0/8', '10.0.0.0/8', 'fd00::/16'] })
+  const peer = await rig.dial()
+  const port = String(rig.gateway.port)
+  for (const [fields, told, client] of [
+    [['For: 203.0.113.9'], ['203.0.113.9, 127.0.0.1', 'http', 'h', port], '203.0.113.9'],
+    // Each request of a proxy is somebody else's.
+    [[], ['127.0.0.1', 'http', 'h', port], '127.0.0.1'],
+    [
+      ['For: 1.2.3.4, 203.0.113.9', 'For: 10.1.2.3 ,fd00::7', 'Proto: https', 'Host: public.test', 'Port: 8443'],
+      ['1.2.3.4, 203.0.113.9, 10.1.2.3, fd00::7, 127.0.0.1', 'https', 'public.test', '8443'],
+      '203.0.113.9',
+    ],
+    [['For: 10.0.0.1, 10.0.0.2'], ['10.0.0.1, 10.0.0.2, 127.0.0.1', 'http', 'h', port], '10.0.0.1'],
+    [
+      ['For: [2001:db8::1]:4711', 'Proto: HTTPS'],
+      ['[2001:db8::1]:4711, 127.0.0.1', 'https', 'h', '443'],
+      '2001:db8::1',
+    ],
+    [
+      ['For: 203.0.113.9:80', 'Host: public.test:444'],
+      ['203.0.113.9:80, 127.0.0.1', 'http', 'public.test:444', '444'],
+      '203.0.113.9',
+    ],
+    // What is no address is nobody, and what is said twice or badly is not said.
+    [
+      ['For: 203.0.113.9, unknown, 10.0.0.9'],
+      ['203.0.113.9, unknown, 10.0.0.9, 127.0.0.1', 'http', 'h', port],
+      '10.0.0.9',
+    ],
+    [
+      ['Proto: https', 'Proto: http', 'Host: a', 'Host: b', 'Port: 0x50'],
+      ['127.0.0.1', 'http', 'h', port],
+      '127.0.0.1',
+    ],
+    [['Proto: gopher', 'Host: a/b', 'Port: 1, 2'], ['127.0.0.1', 'http', 'h', port], '127.0.0.1'],
+  ] as const) {
+    const others = ['Forwarded: for=spoof', 'X-Real-IP: spoof', 'X-Forwarded-Prefix: /spoof', 'X-Original-URL: /spoof']
+    peer.send(ask('GET /x', ...fields.map((field) => `X-Forwarded-${field}`), ...others))
+    assert.equal((await peer.response()).status, 200)
+    const request = rig.child.requests.at(-1)
+    assert.ok(request)
+    assert.deepEqual(toldOf(request), told, fields.join(' | '))
+    assert.doesNotMatch(request.raw, /spoof/)
+    const count = rig.child.requests.length
+    await rig.child.until(() => rig.exchanges.length === count, 'the journal entry')
+    assert.equal(rig.exchanges.at(-1)?.client, client, fields.join(' | '))
+  }
+})
+
+test('rule 55: what anybody else says is not, whatever proxies are trusted', async () => {
+  await using rig = await startRig({ trustedProxies: ['10.0.0.0/8', '127.0.0.2', '::1'] })
+  await rig.say(ask('GET /x', 'X-Forwarded-For: 10.0.0.1', 'X-Forwarded-Proto: https', 'X-Forwarded-Host: evil'))
+  assert.deepEqual(toldOf(await rig.child.request()), ['127.0.0.1', 'http', 'h', String(rig.gateway.port)])
+  assert.equal((await rig.exchange(() => true)).client, '127.0.0.1')
+})
+
+test('rule 55: a host that we do not run is told the same', async () => {
+  await using rig = await startRig({ trustedProxies: ['127.0.0.1'] })
+  rig.routes([route('app1', 1, { target: { kind: 'remote', url: `http://127.0.0.1:${rig.child.port}` } })])
+  const fields = ['For: 1.2.3.4, 203.0.113.9', 'Proto: https', 'Host: public.test', 'Port: 8443', 'Prefix: /spoof']
+  await rig.say(ask('GET /x', ...fields.map((field) => `X-Forwarded-${field}`)))
+  const request = await rig.child.request()
+  assert.deepEqual(toldOf(request), ['1.2.3.4, 203.0.113.9, 127.0.0.1', 'https', 'public.test', '8443'])
+  assert.doesNotMatch(request.raw, /spoof/)
+})
+
+test('rule 55: attempts are counted for the client that a trusted proxy names', async () => {
+  await using rig = await startRig({ trustedProxies: ['127.0.0.1'] })
+  const attempt = async (client: string): Promise<number> => {
+    const lines = `Host: h\r\nX-Forwarded-For: ${client}\r\nContent-Length: 11\r\n\r\ntoken=wrong`
+    return (await rig.say(`POST /-/login HTTP/1.1\r\n${lines}`)).status
+  }
+  let status = 401
+  for (let time = 0; time < 20 && status === 401; time += 1) status = await attempt('203.0.113.9')
+  assert.equal(status, 429)
+  // What is in front of its address does not help, and nobody else is held up.
+  assert.equal(await attempt('198.51.100.1, 203.0.113.9'), 429)
+  assert.equal(await attempt('203.0.113.10'), 401)
 })
 
 test('rule 56: an identity is only what the gateway says, also when it says none', async () => {

@@ -268,9 +268,16 @@ export interface RigOptions {
   readonly limits?: GatewayOptions['timeouts']
   readonly route?: Partial<Route>
   readonly clock?: Clock
+  readonly trustedProxies?: readonly string[]
 }
 
-export async function startRig({ script, limits, route: more, clock = systemClock }: RigOptions = {}): Promise<Rig> {
+export async function startRig({
+  script,
+  limits,
+  route: more,
+  clock = systemClock,
+  trustedProxies,
+}: RigOptions = {}): Promise<Rig> {
   const child = await startChild(script)
   const journal = new Journal()
   const exchanges: Exchange[] = []
@@ -285,6 +292,7 @@ export async function startRig({ script, limits, route: more, clock = systemCloc
     clock,
     report: (report) => void reports.push(report),
     ...(limits ? { timeouts: limits } : {}),
+    trustedProxies,
   }
   const gateway = await Gateway.listen(options)
   const peers: Peer[] = []

@@ -15,6 +15,7 @@ const how: Forwarding = {
   host: 'h',
   publicHost: 'h',
   publicPort: 80,
+  proto: 'http',
   client: '192.0.2.1',
   prefix: '/hello',
   requestId: 'id',

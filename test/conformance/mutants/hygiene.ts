@@ -2,6 +2,7 @@ import { type Edit, type Mutant, mutant } from './mutant.ts'
 
 const fields = 'http/fields.ts'
 const names = 'http/names.ts'
+const origin = 'gateway/origin.ts'
 const writer = 'http/write-head.ts'
 const outgoing = 'gateway/outgoing.ts'
 const incoming = 'gateway/incoming.ts'
@@ -70,6 +71,51 @@ export const hygiene: readonly Mutant[] = [
     '? UNKNOWN_NAME : UNKNOWN_NAME',
   ]),
   mutant(55, 'X-Rewrite-URL passes', [names, "'x-rewrite-url': 'forwarding'", "'x-rewrite-url': 'control'"]),
+  mutant(55, 'every peer is a trusted proxy', [
+    origin,
+    "return version !== 0 && this.#list.check(address, version === 6 ? 'ipv6' : 'ipv4')",
+    'return true',
+  ]),
+  mutant(55, 'no peer is a trusted proxy', [
+    origin,
+    "return version !== 0 && this.#list.check(address, version === 6 ? 'ipv6' : 'ipv4')",
+    'return false',
+  ]),
+  mutant(55, 'the left-most address is the client', [origin, 'if (!this.#has(address)) break', '']),
+  mutant(55, 'the right-most address is the client', [
+    origin,
+    'if (!this.#has(address)) break',
+    'if (address !== peer) break',
+  ]),
+  mutant(55, 'what is no address is a client', [origin, 'if (isIP(next) === 0) break', '']),
+  mutant(55, 'a trusted proxy is not appended', [origin, "[...given, peer].join(', ')", "given.join(', ')"]),
+  mutant(55, 'a trusted proxy may say any scheme', [
+    origin,
+    "const proto = only(head, X_FORWARDED_PROTO)?.toLowerCase() === 'https' ? 'https' : 'http'",
+    "const proto = (only(head, X_FORWARDED_PROTO)?.toLowerCase() ?? 'http') as 'http'",
+  ]),
+  mutant(55, 'the first of two fields of a trusted proxy counts', [
+    origin,
+    'head.has(name) && !head.isRepeated(name) ?',
+    'head.has(name) ?',
+  ]),
+  mutant(55, 'every request of a proxy is of its first client', ['gateway/gateway.ts', "connection.last.key = ''", '']),
+  mutant(55, 'the journal names the proxy', [
+    'gateway/exchange.ts',
+    'client: connection.origin.address',
+    'client: connection.origin.peer',
+  ]),
+  mutant(
+    55,
+    'attempts are counted for the proxy',
+    ['gateway/own.ts', 'door.attempts.wait(connection.origin.address', 'door.attempts.wait(connection.origin.peer'],
+    ['gateway/own.ts', 'door.attempts.failed(connection.origin.address', 'door.attempts.failed(connection.origin.peer'],
+  ),
+  mutant(55, 'a host we do not run is told of the proxy', [
+    'gateway/remote.ts',
+    'client: origin.chain',
+    'client: origin.peer',
+  ]),
   mutant(56, 'identity fields of a client pass', [
     writer,
     requestOmits,
@@ -124,8 +170,8 @@ export const hygiene: readonly Mutant[] = [
   mutant(61, 'an answer of ours has no Date', ['gateway/answer.ts', '\\r\\n${dateLine()}', '\\r\\n']),
   mutant(62, 'Accept-Encoding is invented', [
     outgoing,
-    "'X-Forwarded-Proto: http\\r\\n' +",
-    "'X-Forwarded-Proto: http\\r\\nAccept-Encoding: gzip\\r\\n' +",
+    "fieldLine('X-Forwarded-Proto', origin.proto) +",
+    "fieldLine('X-Forwarded-Proto', origin.proto) + 'Accept-Encoding: gzip\\r\\n' +",
   ]),
   mutant(62, 'Content-Encoding is taken off', [names, "'content-encoding': 'control'", "'content-encoding': 'hop'"]),
   mutant(62, 'User-Agent is taken off', [names, "'user-agent': 'control'", "'user-agent': 'hop'"]),

@@ -103,8 +103,8 @@ export const lifecycle: readonly Mutant[] = [
   ]),
   mutant(117, 'any number of requests waits', [
     'gateway/hold.ts',
-    "if (this.count(app) >= settings.max) return Promise.resolve('full')",
-    '',
+    "if (!this.#places.take(app, settings.max)) return Promise.resolve('full')",
+    'this.#places.take(app, 1e9)',
   ]),
   mutant(117, 'nobody who waits is told', [gateway, 'hold.wake(names)', '']),
   mutant(118, 'there may be any number of attempts', [own, 'if (wait > 0) {', 'if (wait > 1e12) {']),
