@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { announceEnding, takeLock } from '../admin/lock.ts'
 import { request } from '../admin/request.ts'
 import { reportFile } from '../supervisor/guardian.ts'
+import { hasRoll } from '../supervisor/roll.ts'
 import { endAll } from '../supervisor/strays.ts'
 
 /**
@@ -13,7 +14,7 @@ export async function runGuard(stateDir: string, grace: number): Promise<number>
   const until = performance.now() + grace
   do {
     // Whoever answers on the control socket is a gateway, and goes on with the apps.
-    if (await isAnswering(stateDir)) return 0
+    if (!hasRoll(stateDir) || (await isAnswering(stateDir))) return 0
     await pause(Math.max(0, Math.min(look, until - performance.now())))
   } while (performance.now() < until)
   const lock = await takeLock(stateDir).catch(() => null)
@@ -23,7 +24,7 @@ export async function runGuard(stateDir: string, grace: number): Promise<number>
   const told: string[] = []
   const ended = await endAll(stateDir, (_, message) => told.push(message))
   if (ended.length === 0) return 0
-  const after = `The gateway died and none came within ${grace / 1_000} s`
+  const after = 'The gateway died and none came in time'
   const lines = told.map((message) => `${new Date().toISOString()} ${after}: ${message}\n`)
   await appendFile(reportFile(stateDir), lines.join(''), { mode: 0o600 })
   return 0

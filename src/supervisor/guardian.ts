@@ -17,6 +17,9 @@ export interface GuardianOptions {
 /** A guardian that died is replaced after this long (milliseconds). */
 const replaceAfter = 200
 
+/** How long it does not even look (milliseconds). */
+const headStart = 1_000
+
 /** How long it may take to go when it is told to (milliseconds). */
 const farewell = 1_000
 
@@ -52,8 +55,10 @@ export class Guardian implements AsyncDisposable {
 
   #start(): ChildProcess {
     const { command, stateDir, grace } = this.#options
-    const args = [...command, stateDir, String(grace)]
-    const child = spawn('/bin/sh', ['-c', 'read -r word && exit 0; exec "$@"', 'sh', ...args], {
+    // A gateway that is started again at once shall have the processor to itself.
+    const pause = Math.min(headStart, grace)
+    const args = [String(pause / 1_000), ...command, stateDir, String(grace - pause)]
+    const child = spawn('/bin/sh', ['-c', 'read -r word && exit 0; sleep "$0"; exec "$@"', ...args], {
       // Not a terminal's: Ctrl-C and the end of a session are for us.
       detached: true,
       cwd: '/',

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -139,6 +140,11 @@ const nothing = { url: '', off: [] }
 
 function pathIn(stateDir: string): string {
   return join(stateDir, 'instances.json')
+}
+
+/** Whether anything may be left. */
+export function hasRoll(stateDir: string): boolean {
+  return existsSync(pathIn(stateDir))
 }
 
 /** Nothing of it runs any more. */

@@ -44,7 +44,7 @@ test('a gateway that is killed and never comes back leaves nothing: not deaf one
     assert.ok(isAlive(decoy.pid ?? 0))
     await using second = await startGateway({ folder })
     const told = await second.events.waitFor(({ message }) => /ending deaf/.test(String(message)), 'word of it')
-    assert.match(String(told['message']), /The gateway died and none came within 0\.7 s: ending deaf/)
+    assert.match(String(told['message']), /The gateway died and none came in time: ending deaf/)
     assert.notEqual((await second.events.ready('hello')).pid, pid)
   } finally {
     decoy.kill('SIGKILL')
