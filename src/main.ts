@@ -18,6 +18,7 @@ import { perform } from './main/perform.ts'
 import { quarantineOf } from './main/quarantine.ts'
 import { recentOutput } from './main/recent.ts'
 import { reloader } from './main/reload.ts'
+import { remember } from './main/remember.ts'
 import { retainVersions } from './main/retain.ts'
 import { loadRequest, settingsOf } from './main/settings.ts'
 import { stampOf } from './model/crash.ts'
@@ -29,9 +30,9 @@ import { describeFleet, type StatusDocument } from './model/status.ts'
 import { describeWaiting } from './model/waiting.ts'
 import { Journal } from './observe/journal.ts'
 import { openLog } from './observe/log.ts'
-import { command } from './supervisor/command.ts'
 import { Guardian, readReport } from './supervisor/guardian.ts'
 import { Crashes } from './supervisor/crashes.ts'
+import { deploy, operate, rollBack, versionsOf, type Workshop } from './supervisor/deploy.ts'
 import { openIntake, type Intake } from './supervisor/intake.ts'
 import { Census } from './supervisor/census.ts'
 import { findLeft, versionAt } from './supervisor/left.ts'
@@ -119,16 +120,27 @@ export async function up(options: UpOptions): Promise<Running> {
   )
   let intake: Intake | null = null
   const retain = retainVersions(() => intake)
+  const memory = remember({
+    appsDir: config.appsDir,
+    intake: () => intake,
+    fleet: () => supervisor.fleet,
+    output: (app) => processes.recent(app),
+    wall: () => clock.wall(),
+  })
   const supervisor = new Supervisor({
     clock,
     parallelStarts: config.starts.parallel,
     nextRun: Math.max(0, ...left.adoptable.map((it) => it.run), ...left.strays.map((it) => it.run)) + 1,
     chance: Math.random,
-    announce: (announcement) => journal.write({ type: 'announcement', announcement }),
+    announce: (announcement) => {
+      journal.write({ type: 'announcement', announcement })
+      memory.hear(announcement)
+    },
     perform: (effect) => perform(effect, processes, intake, crashes),
     publish: (fleet, before, touched) => {
       gateway.change(routeChange(before, fleet, touched))
       retain(fleet, touched)
+      memory.see(fleet, before, touched)
       for (const app of touched) processes.setOff(app, fleet.apps.get(app)?.standing.kind === 'off')
     },
   })
@@ -162,9 +174,13 @@ export async function up(options: UpOptions): Promise<Running> {
       usage: (run) => processes.usage(run),
     })
   }
+  const shop: Workshop = { supervisor, clock, appsDir: config.appsDir, intake: () => intake }
   const control: Control = {
     status,
-    command: (app, verb) => command(supervisor, clock, app, verb),
+    command: (app, verb) => operate(shop, app, verb),
+    versions: (app) => versionsOf(shop, app),
+    rollBack: (app, version) => rollBack(shop, app, version),
+    deploy: (app, file, bytes) => deploy(shop, app, file, bytes),
     down: () => void running.close(),
     output: (app, last) => recentOutput(processes, supervisor.fleet, app, last),
     crashes: (app) => crashes.list(app),

@@ -3,7 +3,7 @@ import { suggest } from '../config/suggest.ts'
 import type { CrashesDocument } from '../model/crash.ts'
 import type { Announcement } from '../model/protocol.ts'
 import type { OutputLine } from '../observe/journal.ts'
-import { verbs, type Control } from './control.ts'
+import { verbs, type Control, type Outcome } from './control.ts'
 import { follow } from './follow.ts'
 import { problem } from './problem.ts'
 
@@ -21,9 +21,7 @@ export function createApi(control: Control): Hono {
   for (const verb of verbs) {
     api.post(`/apps/:name/${verb}`, async (c) => {
       const name = c.req.param('name')
-      const outcome = await control.command(name, verb)
-      if (outcome.ok) return c.json({ app: name, state: outcome.state })
-      return outcome.known ? problem(409, `Cannot ${verb} "${name}": ${outcome.reason}`) : noSuchApp(control, name)
+      return told(control, name, verb, await control.command(name, verb))
     })
   }
   api.get('/crashes', (c) => {
@@ -43,6 +41,20 @@ export function createApi(control: Control): Hono {
     if (!control.status().apps.some((it) => it.name === name)) return noSuchApp(control, name)
     return c.json({ app: name, cleared: control.clear(name) })
   })
+  api.get('/apps/:name/versions', (c) => {
+    const versions = control.versions(c.req.param('name'))
+    return versions ? c.json(versions) : noSuchApp(control, c.req.param('name'))
+  })
+  api.post('/apps/:name/rollback', async (c) => {
+    const name = c.req.param('name')
+    return told(control, name, 'roll back', await control.rollBack(name, c.req.query('to') ?? null))
+  })
+  api.post('/apps/:name/deploy', async (c) => {
+    const name = c.req.param('name')
+    const { body } = c.req.raw
+    if (body === null) return problem(400, 'The body has to be the file.')
+    return told(control, name, 'deploy', await control.deploy(name, c.req.query('file') ?? name, body))
+  })
   api.get('/logs', (c) => logs(c, control))
   api.get('/events', () => events(control))
   api.post('/down', (c) => {
@@ -51,14 +63,21 @@ export function createApi(control: Control): Hono {
     return c.json({ pid: control.status().pid }, 202)
   })
   // What was not answered above was asked by another method (RFC 9110 section 15.5.6).
-  const reads = ['/version', '/status', '/apps', '/apps/:name', '/crashes', '/crashes/:id', '/logs', '/events']
+  const ofApp = ['/apps/:name', '/apps/:name/versions']
+  const reads = ['/version', '/status', '/apps', ...ofApp, '/crashes', '/crashes/:id', '/logs', '/events']
   for (const path of reads) api.all(path, (c) => wrongMethod(c, 'GET, HEAD'))
-  for (const path of ['/down', '/apps/:name/clear', ...verbs.map((verb) => `/apps/:name/${verb}`)]) {
+  const changes = [...verbs, 'clear', 'rollback', 'deploy']
+  for (const path of ['/down', ...changes.map((verb) => `/apps/:name/${verb}`)]) {
     api.all(path, (c) => wrongMethod(c, 'POST'))
   }
   api.notFound((c) => problem(404, `There is no ${c.req.method} ${c.req.path} in this API.`))
   api.onError((error) => problem(500, `The request failed inside the gateway: ${error.message}`))
   return api
+}
+
+function told(control: Control, name: string, what: string, outcome: Outcome): Response {
+  if (outcome.ok) return Response.json({ app: name, state: outcome.state })
+  return outcome.known ? problem(409, `Cannot ${what} "${name}": ${outcome.reason}`) : noSuchApp(control, name)
 }
 
 function wrongMethod(c: Context, allow: string): Response {

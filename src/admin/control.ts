@@ -7,6 +7,12 @@ export interface Control {
   status(): StatusDocument
   /** Resolves when the outcome is known: ready, stopped, or why not. Bounded in time by whoever implements it. */
   command(app: string, verb: Verb): Promise<Outcome>
+  /** The versions that are kept of an app, the newest first; null when there is no such app. */
+  versions(app: string): readonly KeptVersion[] | null
+  /** Back to a version by the beginning of its name, or to the one before. Resolves as `command` does. */
+  rollBack(app: string, version: string | null): Promise<Outcome>
+  /** Puts bytes into the watched folder as `file`. Resolves as `command` does. */
+  deploy(app: string, file: string, bytes: AsyncIterable<Uint8Array>): Promise<Outcome>
   /** Begins the ordered drain and returns at once. */
   down(): void
   /** The newest lines, oldest first; of all apps in the order they were written when `app` is null. */
@@ -21,11 +27,23 @@ export interface Control {
   readonly journal: Journal
 }
 
+export interface KeptVersion {
+  readonly version: string
+  /** SHA-256 of its bytes, hex. */
+  readonly digest: string
+  readonly state: 'serving' | 'trial' | 'previous' | 'refused' | 'unproven'
+  /** Why it was refused. */
+  readonly reason: string | null
+  readonly size: number
+  /** ISO 8601. */
+  readonly seen: string
+}
+
 export type Verb = 'start' | 'stop' | 'restart'
 
 export const verbs: readonly Verb[] = ['start', 'stop', 'restart']
 
-type Outcome =
+export type Outcome =
   | { readonly ok: true; readonly state: string }
   /** `known` is false when there is no such app. */
   | { readonly ok: false; readonly reason: string; readonly known: boolean }

@@ -1,4 +1,5 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
 import { socketFile } from './socket-file.ts'
 import { withShortPath } from './short-path.ts'
 
@@ -12,9 +13,9 @@ export async function request(
   stateDir: string,
   method: 'GET' | 'POST',
   path: string,
-  { timeout = 0 }: { readonly timeout?: number } = {},
+  { timeout = 0, body = null }: { readonly timeout?: number; readonly body?: Readable | null } = {},
 ): Promise<Answer> {
-  const response = await open(stateDir, method, path, timeout)
+  const response = await open(stateDir, method, path, timeout, body)
   response.setEncoding('utf8')
   let text = ''
   for await (const piece of response) text += String(piece)
@@ -27,6 +28,7 @@ export async function open(
   method: 'GET' | 'POST',
   path: string,
   timeout = 0,
+  body: Readable | null = null,
 ): Promise<IncomingMessage> {
   return withShortPath(socketFile(stateDir), async (socketPath) => {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
@@ -38,7 +40,9 @@ export async function open(
       agent: false,
     })
     if (timeout > 0) call.setTimeout(timeout, () => call.destroy(new Error(`no answer within ${timeout} ms`)))
-    call.once('response', resolve).once('error', reject).end()
+    call.once('response', resolve).once('error', reject)
+    if (body === null) call.end()
+    else body.once('error', (error) => call.destroy(error)).pipe(call)
     return promise
   })
 }

@@ -1,10 +1,13 @@
 import type { IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
 import { open, request, type Answer } from '../admin/request.ts'
 import { CommandError } from './fail.ts'
 
 /** One request to the running gateway; everything that is not a 2xx becomes a sentence. */
-export async function ask<T>(stateDir: string, method: 'GET' | 'POST', path: string): Promise<T> {
-  const { status, text } = await request(stateDir, method, path).catch((error: unknown) => explain(stateDir, error))
+export async function ask<T>(stateDir: string, method: 'GET' | 'POST', path: string, body?: Readable): Promise<T> {
+  const { status, text } = await request(stateDir, method, path, body && { body }).catch((error: unknown) =>
+    explain(stateDir, error),
+  )
   if (status >= 200 && status < 300) return JSON.parse(text) as T
   throw refusal({ status, text })
 }

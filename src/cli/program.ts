@@ -108,6 +108,38 @@ function createProgram(done: (code: number) => void): Command {
   }
 
   program
+    .command('deploy')
+    .description('put a file into the apps folder and wait until it has proved itself')
+    .argument('<file>', 'the executable')
+    .option('--as <name>', 'the name of the app (default: that of the file)')
+    .addHelpText('after', examples(['quaymaster deploy dist/server --as hello', 'exits 1 with the reason if refused']))
+    .action(async (file: string, _, command: Command) => {
+      const { runDeploy } = await import('./deploy.ts')
+      done(await runDeploy(file, command.optsWithGlobals()))
+    })
+
+  program
+    .command('versions')
+    .description('list the kept versions of an app')
+    .argument('<app>', 'its name, as status shows it')
+    .option('--json', 'as JSON', false)
+    .action(async (app: string, _, command: Command) => {
+      const { runVersions } = await import('./versions.ts')
+      done(await runVersions(app, command.optsWithGlobals()))
+    })
+
+  program
+    .command('rollback')
+    .description('go back to an earlier version until the file changes, or until restart')
+    .argument('<app>', 'its name, as status shows it')
+    .argument('[version]', 'as versions shows it; the beginning will do (default: the last that served)')
+    .addHelpText('after', examples(['quaymaster rollback hello'], ['quaymaster rollback hello 3fa9']))
+    .action(async (app: string, version: string | undefined, _, command: Command) => {
+      const { runRollback } = await import('./versions.ts')
+      done(await runRollback(app, version, command.optsWithGlobals()))
+    })
+
+  program
     .command('down')
     .description('stop the gateway of this folder and everything it runs')
     .action(async (_, command: Command) => {

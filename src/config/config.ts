@@ -222,6 +222,15 @@ export interface UserAppDefaults {
         for?: Duration | undefined
       }
     | undefined
+  versions?:
+    | {
+        /**
+         * How many versions of a single-file app are kept in `stateDir`, 2 to 100. Default `5`: enough to go back past a
+         * bad week, and a copy of a program may be large.
+         */
+        keep?: number | undefined
+      }
+    | undefined
   /** While an app is starting or being replaced, its requests wait instead of failing. */
   hold?:
     | {

@@ -9,6 +9,7 @@ import type {
   RolloutSettings,
   StopSettings,
   TimeoutSettings,
+  VersionSettings,
 } from '../model/settings.ts'
 
 /**
@@ -39,6 +40,7 @@ export interface DefaultsLayer {
   readonly limits?: Partly<LimitSettings> | undefined
   readonly rollout?: Partly<RolloutSettings> | undefined
   readonly poison?: false | Partly<PoisonSettings> | undefined
+  readonly versions?: Partly<VersionSettings> | undefined
   readonly hold?: Partly<HoldSettings> | undefined
   readonly timeouts?: Partly<TimeoutSettings> | undefined
   readonly connections?: (Partly<Omit<ConnectionSettings, 'idle'>> & { readonly idle?: number | undefined }) | undefined

@@ -42,12 +42,13 @@ export function settingsFor(config: Config, name: string, manifest?: UserAppConf
     limits: { ...builtIn.limits, ...said(app.limits) },
     rollout: { ...builtIn.rollout, ...said(app.rollout) },
     poison: app.poison === false ? null : { ...builtIn.poison, ...said(app.poison) },
+    versions: { ...builtIn.versions, ...said(app.versions) },
     target,
   })
 }
 
 /** What holds when nobody says otherwise. The reasons stand with the fields in config.ts. */
-const builtIn: Pick<AppSettings, 'health' | 'stop' | 'restart' | 'limits' | 'rollout'> &
+const builtIn: Pick<AppSettings, 'health' | 'stop' | 'restart' | 'limits' | 'rollout' | 'versions'> &
   Pick<AppSettings['route'], 'hold' | 'timeouts' | 'connections'> & { readonly poison: PoisonSettings } = {
   health: { path: null, status: [[200, 399]], interval: 2_000, timeout: 2_000, misses: 3, stall: 30_000, boot: 30_000 },
   stop: { drain: 10_000, streams: 1_000, grace: 10_000 },
@@ -55,6 +56,7 @@ const builtIn: Pick<AppSettings, 'health' | 'stop' | 'restart' | 'limits' | 'rol
   limits: { memory: 0, age: 0 },
   rollout: { soak: 2_000, share: 1 },
   poison: { strikes: 2, for: 600_000 },
+  versions: { keep: 5 },
   hold: { for: 30_000, max: 1_000 },
   timeouts: { connect: 5_000, response: 0 },
   connections: { max: 4_096, queue: 1_024, idle: null },
@@ -77,6 +79,7 @@ function merged(under: AppLayer, over: AppLayer): AppLayer {
     limits: { ...under.limits, ...said(over.limits) },
     rollout: { ...under.rollout, ...said(over.rollout) },
     poison: mergedPoison(under.poison, over.poison),
+    versions: { ...under.versions, ...said(over.versions) },
     hold: { ...under.hold, ...said(over.hold) },
     timeouts: { ...under.timeouts, ...said(over.timeouts) },
     connections: { ...under.connections, ...said(over.connections) },

@@ -2,6 +2,7 @@ import type { App } from './fleet.ts'
 import { beget, look, type Release, type Starting } from './instance.ts'
 import type { Adoptee, Effect, Event, Launch } from './protocol.ts'
 import type { AppSettings } from './settings.ts'
+import { newTrial } from './trial.ts'
 
 /**
  * Puts what an earlier gateway started into a fresh app, as if it had been started here: the newest version is current,
@@ -44,6 +45,8 @@ export function adopted(
     current,
     good,
     cover: good !== null && good !== current,
+    // A version that was on trial when that gateway ended begins its soak again.
+    trial: good !== null && current !== null && good !== current ? newTrial(current) : null,
     instances,
   }
   return { app: next, effects }

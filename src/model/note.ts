@@ -5,7 +5,7 @@ import type { Effect, Event, Launch } from './protocol.ts'
 import { noFalls, wakeInterval } from './restart.ts'
 import type { AppSettings } from './settings.ts'
 import { noAnswers } from './tally.ts'
-import { noteAnswers } from './trial.ts'
+import { newTrial, noteAnswers } from './trial.ts'
 
 /** The events that concern an app as a whole: what the intake found, what the operator said, what a request wants. */
 export type AppEvent = Extract<Event, { readonly app: string }>
@@ -102,10 +102,10 @@ function newborn(name: string, settings: AppSettings, source: string, standing: 
 
 function offered(
   app: App,
-  { settings, launch }: { readonly settings: AppSettings; readonly launch: Launch },
+  { settings, launch, rejected }: Extract<AppEvent, { readonly type: 'offered' }>,
   release: (launch: Launch) => Release,
 ): App {
-  const next: App = { ...app, settings, source: launch.source, rejected: null }
+  const next: App = { ...app, settings, source: launch.source, rejected: rejected ?? null }
   const standing: Standing = app.standing.kind === 'off' ? app.standing : { kind: 'on' }
   if (app.current?.launch.version === launch.version && app.standing.kind !== 'gone') {
     // The same bytes and settings again: whatever was rejected meanwhile has been taken back.
@@ -142,9 +142,7 @@ function commanded(app: App, verb: 'start' | 'stop' | 'restart', release: (launc
 
 /** A release that has to prove itself before it replaces the one that serves. */
 function candidate(app: App, current: Release): App {
-  const { generation } = current
-  const trial = { generation, until: null, answers: noAnswers, proven: noAnswers }
-  return { ...app, current, cover: serves(app, app.good), trial: app.good ? trial : null, falls: noFalls }
+  return { ...app, current, cover: serves(app, app.good), trial: app.good && newTrial(current), falls: noFalls }
 }
 
 function wanted(app: App, now: number): App {

@@ -33,7 +33,14 @@ export interface Launch {
 export type Event =
   // from the intake (files and configuration)
   | { readonly type: 'settling'; readonly app: string; readonly settings: AppSettings; readonly source: string }
-  | { readonly type: 'offered'; readonly app: string; readonly settings: AppSettings; readonly launch: Launch }
+  | {
+      readonly type: 'offered'
+      readonly app: string
+      readonly settings: AppSettings
+      readonly launch: Launch
+      /** Set when it runs in place of a newer version that was refused, or that the operator took back. */
+      readonly rejected?: { readonly version: string; readonly reason: string; readonly at: number }
+    }
   | {
       readonly type: 'refused'
       readonly app: string

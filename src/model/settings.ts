@@ -27,6 +27,7 @@ export interface AppSettings {
   readonly rollout: RolloutSettings
   /** Null: no request is ever suspected. */
   readonly poison: PoisonSettings | null
+  readonly versions: VersionSettings
   /** A host we do not run: requests are relayed there and nothing is launched. */
   readonly target: string | null
 }
@@ -142,4 +143,9 @@ export interface PoisonSettings {
   readonly strikes: number
   /** How long a crash is held against what was in flight. */
   readonly for: number
+}
+
+export interface VersionSettings {
+  /** How many versions of a single-file app are kept to go back to. */
+  readonly keep: number
 }

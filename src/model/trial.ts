@@ -1,5 +1,6 @@
-import { isCandidate, readyOf, type App } from './fleet.ts'
+import { isCandidate, readyOf, type App, type Trial } from './fleet.ts'
 import { rejectCandidate, type Fallen } from './falls.ts'
+import type { Release } from './instance.ts'
 import { addTallies, complaintAbout, noAnswers, type Tally } from './tally.ts'
 
 /**
@@ -25,6 +26,10 @@ export function tryCandidate(app: App, now: number): Fallen {
   if (over) return unchanged(proven(app))
   if (trial.until !== null) return unchanged(app)
   return unchanged({ ...app, trial: { ...trial, until: now + app.settings.rollout.soak } })
+}
+
+export function newTrial({ generation }: Release): Trial {
+  return { generation, until: null, answers: noAnswers, proven: noAnswers }
 }
 
 /** Whether the proven release is kept in full strength beside the candidate, to take over at any moment. */

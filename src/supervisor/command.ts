@@ -23,7 +23,19 @@ export async function command(
   if (reason !== null) return { ok: false, reason, known: true }
   const since = clock.now()
   supervisor.send({ type: 'command', app: name, verb })
-  const generation = supervisor.fleet.apps.get(name)?.current?.generation ?? null
+  return await outcome(supervisor, name, verb, since)
+}
+
+/** Waits for what becomes of the release that is current now, no longer than the app's own deadlines allow. */
+export async function outcome(
+  supervisor: Supervisor,
+  name: string,
+  verb: 'start' | 'stop' | 'restart',
+  since: number,
+): Promise<CommandOutcome> {
+  const app = supervisor.fleet.apps.get(name)
+  if (!app) return { ok: false, reason: `there is no app called ${name}`, known: false }
+  const generation = app.current?.generation ?? null
   const look = (): Outcome => outcomeOf(supervisor.fleet.apps.get(name), verb, generation, since)
   const { health, stop, rollout } = app.settings
   const limit = (verb === 'stop' ? stop.drain + stop.grace : health.boot + rollout.soak) + margin
@@ -31,8 +43,8 @@ export async function command(
   const late = delay(limit, undefined, { signal: over.signal }).catch(() => {})
   await Promise.race([late, supervisor.until(() => look().decided, over.signal).catch(() => {})])
   over.abort()
-  const outcome = look()
-  if (!outcome.decided)
+  const found = look()
+  if (!found.decided)
     return { ok: false, reason: `not done within ${limit / 1000}s; see quaymaster status`, known: true }
-  return outcome.ok ? { ok: true, state: outcome.state } : { ok: false, reason: outcome.reason, known: true }
+  return found.ok ? { ok: true, state: found.state } : { ok: false, reason: found.reason, known: true }
 }

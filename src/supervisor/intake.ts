@@ -1,17 +1,18 @@
-import { access, readdir, realpath, stat } from 'node:fs/promises'
+import { access, readdir, realpath } from 'node:fs/promises'
 import path from 'node:path'
 import type { Clock } from '../lib/clock.ts'
-import { StartError } from '../lib/start-error.ts'
+import { Archive } from './archive.ts'
 import { Claims } from './claims.ts'
 import type { Settings } from './discover.ts'
 import { shown } from './display.ts'
 import { Entry } from './entry.ts'
-import { messageOf, reasonOf } from './errno.ts'
+import { absenceOf, findAbsence } from './absence.ts'
+import { messageOf } from './errno.ts'
 import { mostApps, type Household } from './household.ts'
 import { judgeDeclared, told } from './judge.ts'
 import { Lanes } from './lanes.ts'
 import { isIgnoredName, isLabel } from './names.ts'
-import { Register, type IntakeEvent } from './register.ts'
+import { Register, type IntakeEvent, type Told } from './register.ts'
 import { Versions, type Inherited } from './versions.ts'
 import { watchFolder } from './watch.ts'
 import { findWriters } from './writers.ts'
@@ -39,23 +40,23 @@ export interface Intake extends AsyncDisposable {
   retain(app: string, versions: readonly string[]): void
   /** Nothing of the app runs any more. */
   forget(app: string): void
+  /** What was offered before, and what is not to be tried again. */
+  readonly archive: Archive
+  /** Judges an app again, or `entry` of `apps/`, and resolves with what was told, changed or not. */
+  judgeAnew(app: string, entry?: string): Promise<Told>
+  /** The entry of `apps/` that is this app, if a file is. */
+  entryOf(app: string): string | null
 }
 
 /** Rejects when `appsDir` is no folder. Resolves when it is watched, whether or not it exists yet, and the first look through it has begun. */
 export async function openIntake(options: IntakeOptions): Promise<Intake> {
   const appsDir = path.resolve(options.appsDir)
-  const found = await stat(appsDir).catch((error: unknown) => ({ error }))
-  if (!('error' in found) && !found.isDirectory()) {
-    const what = found.isFile() ? 'a file' : 'not a folder'
-    throw new StartError(
-      `${shown(appsDir)} is ${what}; apps must be a folder. Name another with --apps DIR or appsDir.`,
-      2,
-    )
-  }
+  const absence = await findAbsence(appsDir)
   const { stateDir, notice, inherited = [] } = options
   const versions = await Versions.open({ appsDir, stateDir, notice }, inherited)
-  const intake = new WatchedFolder({ ...options, appsDir }, versions)
-  await intake.open('error' in found ? found.error : null)
+  const archive = await Archive.open({ stateDir: options.stateDir, clock: options.clock, notice })
+  const intake = new WatchedFolder({ ...options, appsDir }, versions, archive)
+  await intake.open(absence)
   return intake
 }
 
@@ -69,6 +70,7 @@ const pollMost = 256
 const lanes = 8
 
 class WatchedFolder implements Intake {
+  readonly archive: Archive
   readonly #options: IntakeOptions
   readonly #household: Household<Entry> & { bench: { config: Settings } }
   readonly #entries = new Map<string, Entry>()
@@ -86,14 +88,21 @@ class WatchedFolder implements Intake {
   #crowdTold = false
   #closed = false
 
-  constructor(options: IntakeOptions, versions: Versions) {
+  constructor(options: IntakeOptions, versions: Versions, archive: Archive) {
+    this.archive = archive
     this.#options = options
     const { appsDir, clock, settings, notice } = options
     this.#register = new Register((event) => {
       if (!this.#closed) options.emit(event)
     })
     this.#household = {
-      bench: { appsDir, config: settings, versions, machine: { platform: process.platform, arch: process.arch } },
+      bench: {
+        appsDir,
+        config: settings,
+        versions,
+        archive,
+        machine: { platform: process.platform, arch: process.arch },
+      },
       clock,
       claims: new Claims(),
       register: this.#register,
@@ -148,6 +157,20 @@ class WatchedFolder implements Intake {
   forget(app: string): void {
     const last = this.#register.last(app)
     this.#household.bench.versions.forget(app, last?.type === 'offered' ? last.launch.version : null)
+    if (!last) this.archive.forget(app)
+  }
+
+  judgeAnew(app: string, entry?: string): Promise<Told> {
+    const told = this.#register.next(app)
+    if (entry !== undefined) this.#touch(entry)
+    const owner = this.#household.claims.owner(app)
+    if (owner) owner.force()
+    else if (entry === undefined) void this.#settleUnowned(app)
+    return told
+  }
+
+  entryOf(app: string): string | null {
+    return this.#household.claims.owner(app)?.name ?? null
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -158,6 +181,7 @@ class WatchedFolder implements Intake {
     await this.#scanning
     await Promise.all([...this.#entries.values()].map(async (entry) => await entry.rest()))
     await this.#household.bench.versions[Symbol.asyncDispose]()
+    await this.archive.rest()
   }
 
   #touch(name: string, oldHand = false): Entry | undefined {
@@ -226,12 +250,8 @@ class WatchedFolder implements Intake {
     const { appsDir, notice } = this.#options
     if (this.#absenceTold) return
     this.#absenceTold = true
-    const isMissing = reasonOf(error) === 'ENOENT'
-    const absent = this.#seen
-      ? 'it was removed or moved away; its apps end, and come back with it'
-      : 'it does not exist yet; create it and drop an executable into it'
-    const fault = isMissing ? absent : messageOf(error)
-    notice(isMissing && !this.#seen ? 'info' : 'warn', `Watching ${shown(appsDir)}: ${fault}.`)
+    const { level, fault } = absenceOf(error, this.#seen)
+    notice(level, `Watching ${shown(appsDir)}: ${fault}.`)
   }
 
   #poll(): void {

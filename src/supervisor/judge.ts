@@ -13,6 +13,7 @@ import { printable } from './names.ts'
 import { missingCommand, preflight } from './preflight.ts'
 import type { Told } from './register.ts'
 import { look, type Found } from './sight.ts'
+import type { Archive, Instead } from './archive.ts'
 import { digestOf, type Copy, type Versions } from './versions.ts'
 
 export type Judgement =
@@ -21,6 +22,8 @@ export type Judgement =
       readonly settings: AppSettings
       readonly launch: Launch
       readonly copy: Copy | null
+      /** Set when kept bytes run in place of those that lie in `apps/`. */
+      readonly instead?: Instead
       readonly extras: readonly string[]
     }
   | {
@@ -47,6 +50,7 @@ export interface Bench {
   readonly appsDir: string
   readonly config: Settings
   readonly versions: Versions
+  readonly archive: Archive
   readonly machine: Machine
 }
 
@@ -120,12 +124,18 @@ export function told(app: string, judgement: Judgement): Told {
   const { settings } = judgement
   switch (judgement.kind) {
     case 'launch':
-      return { type: 'offered', app, settings, launch: judgement.launch }
+      return { type: 'offered', app, settings, launch: judgement.launch, ...rejectedOf(judgement.instead) }
     case 'remote':
       return { type: 'remote', app, settings, url: judgement.url }
     case 'refused':
       return { type: 'refused', app, settings, source: judgement.source, reason: judgement.reason }
   }
+}
+
+function rejectedOf(instead: Instead | undefined): { rejected?: { version: string; reason: string; at: number } } {
+  if (!instead) return {}
+  const { version, reason, at } = instead
+  return { rejected: { version, reason, at } }
 }
 
 /** What the operator would recognise: the path in `apps/`, and where it leads when it is a link. */
@@ -135,7 +145,7 @@ export function sourceOf(appsDir: string, entry: string, found?: Found): string 
 }
 
 async function judgeFile(
-  { appsDir, config, versions, machine }: Bench,
+  { appsDir, config, versions, archive, machine }: Bench,
   app: string,
   entry: string,
   found: Found,
@@ -159,7 +169,24 @@ async function judgeFile(
     const { uid, gid } = settings
     const same = known && known.uid === uid && known.gid === gid
     const copy = same ? known : await versions.keep({ app, file: found.real, form, uid, gid })
-    const launch = launchOf({ argv: [copy.file], content: copy.digest, cwd: appsDir, source }, settings)
+    const launchFrom = ({ file, digest }: Copy): Launch => {
+      return launchOf({ argv: [file], content: digest, cwd: appsDir, source }, settings)
+    }
+    const instead = archive.insteadOf(app, copy.digest)
+    const before = instead && (await preflight({ file: instead.file, name: instead.file, searchPath, machine }))
+    if (instead && before?.kind === 'fit') {
+      const kept = await versions.keep({ app, file: instead.file, home: found.real, form: before.form, uid, gid })
+      const launch = launchFrom(kept)
+      versions.belongs(app, launch.version, kept.file)
+      return { kind: 'launch', settings, launch, copy: null, instead, extras: [] }
+    }
+    const launch = launchFrom(copy)
+    archive.add(
+      app,
+      { version: launch.version, digest: copy.digest, name: path.basename(found.real) },
+      copy.file,
+      settings.versions.keep,
+    )
     return { kind: 'launch', settings, launch, copy, extras: [] }
   } catch (error) {
     // A full disk, most likely; the file itself may also have gone, which the next look will see.

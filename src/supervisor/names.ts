@@ -81,7 +81,7 @@ const documents = /^(README|LICENSE|LICENCE|COPYING|COPYRIGHT|NOTICE|CHANGELOG|C
 const ignoredExtensions = new Set(
   [
     // half-written, left over
-    'swp swx swo part partial filepart tmp temp crdownload download bak orig rej old lock pid',
+    'swp swx swo failed part partial filepart tmp temp crdownload download bak orig rej old lock pid',
     // documentation
     'md markdown mdx txt rst adoc pdf html htm',
     // data and configuration

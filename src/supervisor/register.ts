@@ -12,6 +12,7 @@ export type Told = Exclude<IntakeEvent, { readonly type: 'settings' | 'vanished'
 /** What has been told about each app, so that nothing is told twice and a change of settings alone is told as one. */
 export class Register {
   readonly #told = new Map<string, Told>()
+  readonly #expected = new Map<string, ((told: Told) => void)[]>()
   readonly #emit: (event: IntakeEvent) => void
 
   constructor(emit: (event: IntakeEvent) => void) {
@@ -30,12 +31,27 @@ export class Register {
     return this.#told.get(app)
   }
 
+  /** Resolves with what is told about an app next. It is told then although nothing may have changed. */
+  async next(app: string): Promise<Told> {
+    const { promise, resolve } = Promise.withResolvers<Told>()
+    this.#expected.set(app, [...(this.#expected.get(app) ?? []), resolve])
+    return promise
+  }
+
   tell(event: Told): void {
     const before = this.#told.get(event.app)
-    if (before && isDeepStrictEqual(before, event)) return
+    const isAwaited = this.#expected.has(event.app)
+    if (!isAwaited && before && isDeepStrictEqual(before, event)) return
     this.#told.set(event.app, event)
-    const only = before && onlySettingsDiffer(before, event)
+    if (event.type !== 'settling') queueMicrotask(() => this.#answer(event))
+    const only = before && !isAwaited && onlySettingsDiffer(before, event)
     this.#emit(only ? { type: 'settings', app: event.app, settings: event.settings } : event)
+  }
+
+  #answer(event: Told): void {
+    const waiting = this.#expected.get(event.app) ?? []
+    this.#expected.delete(event.app)
+    for (const resolve of waiting) resolve(event)
   }
 
   vanish(app: string): void {

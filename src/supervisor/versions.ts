@@ -32,6 +32,8 @@ export interface Inherited {
 export interface Original {
   readonly app: string
   readonly file: string
+  /** Where it belongs, when `file` is only a kept copy of what lay there. */
+  readonly home?: string
   /** A script must be able to find what lies beside it. */
   readonly form: 'script' | 'binary'
   /** The user who will run it, when it is not ours. */
@@ -134,7 +136,7 @@ export class Versions implements AsyncDisposable {
   }
 
   async #keepBeside(original: Original): Promise<Copy> {
-    const folder = path.dirname(original.file)
+    const folder = path.dirname(original.home ?? original.file)
     const fresh = path.join(folder, `${prefix}new-${this.#tag('')}-${randomBytes(4).toString('hex')}`)
     try {
       return await this.#copy(original, fresh, (digest) =>

@@ -38,6 +38,18 @@ export class FakeControl implements Control {
     return Promise.resolve({ ok: true, state: verb === 'stop' ? 'off' : 'ready' })
   }
 
+  versions(): null {
+    return null
+  }
+
+  rollBack(app: string): Promise<Awaited<ReturnType<Control['command']>>> {
+    return Promise.resolve({ ok: false, reason: `nothing of ${app} is kept`, known: true })
+  }
+
+  deploy(app: string): Promise<Awaited<ReturnType<Control['command']>>> {
+    return Promise.resolve({ ok: false, reason: `${app} is not taken`, known: true })
+  }
+
   down(): void {
     this.downs += 1
     this.onDown()

@@ -69,4 +69,4 @@ test('a configuration that ends the process is a mistake in it, not the end of e
   }
 })
 
-const commands = ['up', 'status', 'logs', 'start', 'stop', 'restart', 'down', 'token']
+const commands = ['up', 'status', 'logs', 'start', 'stop', 'restart', 'deploy', 'versions', 'rollback', 'down', 'token']

@@ -44,6 +44,7 @@ describe('settingsFor', () => {
       limits: { memory: 0, age: 0 },
       rollout: { soak: 2_000, share: 1 },
       poison: { strikes: 2, for: 600_000 },
+      versions: { keep: 5 },
       target: null,
     })
   })

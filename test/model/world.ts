@@ -54,6 +54,7 @@ export function settings(name: string, change: Partial<AppSettings> = {}): AppSe
     limits: { memory: 0, age: 0 },
     rollout: { soak: 0, share: 1 },
     poison: { strikes: 2, for: 600_000 },
+    versions: { keep: 5 },
     target: null,
     ...change,
   }

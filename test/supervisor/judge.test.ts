@@ -3,6 +3,8 @@ import { appendFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/prom
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
+import { systemClock } from '../../src/lib/clock.ts'
+import { Archive } from '../../src/supervisor/archive.ts'
 import { judgeSteadily, type Steady } from '../../src/supervisor/judge.ts'
 import { look, type Found } from '../../src/supervisor/sight.ts'
 import { Versions } from '../../src/supervisor/versions.ts'
@@ -56,6 +58,11 @@ async function temporary(settings: { uid?: number } = {}): Promise<Home> {
   const appsDir = path.join(root, 'apps')
   await mkdir(appsDir)
   const versions = await Versions.open({ appsDir, stateDir: path.join(root, 'state'), notice: () => undefined })
+  const archive = await Archive.open({
+    stateDir: path.join(root, 'state'),
+    clock: systemClock,
+    notice: () => undefined,
+  })
   const config = settingsOf(settings.uid === undefined ? {} : { sleepy: settings })
   return {
     appsDir,
@@ -64,7 +71,7 @@ async function temporary(settings: { uid?: number } = {}): Promise<Home> {
       return sight.kind === 'file' || sight.kind === 'folder' ? sight : assert.fail(sight.kind)
     },
     judge: async (entry, found) => {
-      const bench = { appsDir, config, versions, machine: process }
+      const bench = { appsDir, config, versions, archive, machine: process }
       return await judgeSteadily(bench, entry, entry, found, [], null)
     },
     [Symbol.asyncDispose]: async () => {

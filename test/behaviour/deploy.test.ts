@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import fs from 'node:fs/promises'
+import path from 'node:path'
+import test from 'node:test'
+import { type AppFile, createFolder } from '../support/folder.ts'
+import { type Gateway, startGateway } from '../support/gateway.ts'
+import { ask } from '../support/http.ts'
+import { eventually } from '../support/wait.ts'
+
+const config = { defaults: { rollout: { soak: '300ms' }, health: { boot: '1s' } } }
+
+function hello(version: string): AppFile {
+  return { fixture: 'hello.cjs', words: { version } }
+}
+
+async function body(gateway: Gateway): Promise<string> {
+  return (await ask(gateway, '/hello/')).body
+}
+
+/** What `quaymaster versions` says, the newest first. */
+async function states(gateway: Gateway): Promise<string[]> {
+  const { stdout } = await gateway.folder.cli('versions', 'hello', '--json')
+  return (JSON.parse(stdout) as { state: string }[]).map(({ state }) => state)
+}
+
+test('deploy takes a good version, refuses a bad one with its reason and a note, and a restart of the gateway keeps to that', async () => {
+  await using folder = await createFolder({ config })
+  const file = folder.path('new.cjs')
+  const deploy = async (app: AppFile): Promise<{ code: number | null; stdout: string; stderr: string }> => {
+    await fs.rename(await folder.put('.staged', app), file)
+    return folder.cli('deploy', file, '--as', 'hello')
+  }
+  const note = path.join(folder.apps, 'hello.failed')
+  {
+    await using gateway = await startGateway({ folder })
+    for (const version of ['1', '2']) {
+      const { code, stdout, stderr } = await deploy(hello(version))
+      assert.deepEqual([code, stdout, stderr], [0, 'hello is ready.\n', ''])
+      assert.equal(await body(gateway), `hello ${version}\n`)
+    }
+    const bad = await deploy('crash-on-boot.sh')
+    assert.deepEqual([bad.code, bad.stdout], [1, ''])
+    assert.match(bad.stderr, /exited with code 1 before it was ready: no database at 127\.0\.0\.1:5432/)
+    assert.equal(await body(gateway), 'hello 2\n')
+    const text = await eventually(() => fs.readFile(note, 'utf8'), { what: 'the note' })
+    assert.match(text, /Why: {5}exited with code 1 .*\n\nIts last lines:\n {2}no database/)
+    assert.deepEqual(await states(gateway), ['refused', 'serving', 'previous'])
+    const missing = await deploy('never-ready.cjs')
+    assert.match(missing.stderr, /not ready within 1s/)
+  }
+  {
+    await using gateway = await startGateway({ folder })
+    await gateway.events.ready('hello')
+    assert.equal(await body(gateway), 'hello 2\n')
+    assert.match((await gateway.app('hello')).rejected?.reason ?? '', /not ready within 1s/)
+    // Told to, it tries the bytes again.
+    const { code, stderr } = await folder.cli('restart', 'hello')
+    assert.equal(code, 1)
+    assert.match(stderr, /not ready within 1s/)
+    assert.equal((await deploy(hello('3'))).code, 0)
+    await eventually(async () => !(await fs.readdir(folder.apps)).includes('hello.failed'), { what: 'the note to go' })
+    assert.equal((await gateway.app('hello')).rejected, null)
+  }
+})
+
+test('rollback goes back to the last version that served, sticks over an edit of the configuration, and restart goes forward', async () => {
+  await using gateway = await startGateway({ apps: { 'hello.cjs': hello('1') }, config })
+  await gateway.events.ready('hello')
+  const { folder } = gateway
+  const first = await folder.cli('rollback', 'hello')
+  assert.deepEqual(
+    [first.code, first.stderr],
+    [1, 'Cannot roll back "hello": no earlier version of it has proved itself\n'],
+  )
+  await folder.put('hello.cjs', hello('2'))
+  await eventually(async () => (await states(gateway)).join() === 'serving,previous', { what: 'the second version' })
+  const back = await folder.cli('rollback', 'hello')
+  assert.deepEqual([back.code, back.stderr], [0, ''])
+  assert.equal(await body(gateway), 'hello 1\n')
+  assert.match((await gateway.app('hello')).rejected?.reason ?? '', /rolled back by the operator/)
+  await folder.write('gateway.config.json', JSON.stringify({ defaults: { ...config.defaults, hold: { max: 7 } } }))
+  await gateway.events.waitFor(({ message }) => message === 'The configuration was applied.', 'the edit')
+  assert.equal(await body(gateway), 'hello 1\n')
+  const forward = await folder.cli('restart', 'hello')
+  assert.deepEqual([forward.code, forward.stderr], [0, ''])
+  assert.equal(await body(gateway), 'hello 2\n')
+})
+
+test('a note is not written over a file of somebody else, nor through a link', async () => {
+  await using gateway = await startGateway({ apps: { 'hello.cjs': hello('1'), 'other.cjs': hello('1') }, config })
+  await gateway.events.ready('hello')
+  await gateway.events.ready('other')
+  const { folder } = gateway
+  const mine = await folder.put('hello.failed', { text: 'mine', mode: 0o644 })
+  const elsewhere = await folder.write('elsewhere', 'mine, too')
+  await fs.symlink(elsewhere, path.join(folder.apps, 'other.failed'))
+  for (const app of ['hello', 'other']) {
+    await folder.put(`${app}.cjs`, 'crash-on-boot.sh')
+    await gateway.events.waitFor(({ name, state }) => name === app && state === 'rejected', `${app} rejected`)
+  }
+  await folder.put('hello.cjs', hello('2'))
+  await eventually(async () => (await states(gateway)).includes('previous'), { what: 'the second version' })
+  assert.equal(await fs.readFile(mine, 'utf8'), 'mine')
+  assert.equal(await fs.readFile(elsewhere, 'utf8'), 'mine, too')
+})
+
+test('of three replacements within a second the last wins, and nothing of the others is left', async () => {
+  await using gateway = await startGateway({ apps: { 'hello.cjs': hello('0') }, config })
+  await gateway.events.ready('hello')
+  for (const version of ['1', '2', '3']) await gateway.folder.put('hello.cjs', hello(version))
+  await eventually(
+    async () => {
+      const { instances, state } = await gateway.app('hello')
+      return state === 'ready' && instances.length === 1 && (await body(gateway)) === 'hello 3\n'
+    },
+    { what: 'the last one alone' },
+  )
+})
