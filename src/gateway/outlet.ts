@@ -128,8 +128,9 @@ export class Outlet {
   }
 
   /**
-   * What `write` does before and after `_write` (a queue, a tick for who waits) is a tenth of all that a small request
-   * costs (measured), and of no use for what is with the kernel at once. What is not, libuv sends before all that follows.
+   * What `write` does before and after `_write` (a queue, a tick for who waits) is about a twentieth of all that a small
+   * request costs (measured), and of no use for what is with the kernel at once. What is not, libuv sends before all
+   * that follows.
    */
   #write(piece: Buffer): boolean {
     const socket = this.#socket
