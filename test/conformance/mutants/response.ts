@@ -167,8 +167,8 @@ export const response: readonly Mutant[] = [
   mutant(77, 'after half a head the client is left waiting', ...hangsForEver),
   mutant(77, 'a bad response closes the client', [
     exchange,
-    "if (failure.reached === 'answering') return this.#finish(false)",
-    'return this.#finish(false)',
+    "if (failure.reached !== 'answering') return this.refuse(refused)",
+    '',
   ]),
   mutant(78, 'a status line needs a reason', [
     parser,
@@ -246,8 +246,8 @@ export const response: readonly Mutant[] = [
   ]),
   mutant(85, 'on a fresh connection a request is sent once more', [
     retry,
-    "if (reused && !spent.includes('retry')) {",
-    "if (!spent.includes('retry')) {",
+    "code === 'connection-lost' && reused &&",
+    "code === 'connection-lost' &&",
   ]),
   mutant(86, 'the upload goes on after its answer', [
     delivery,
