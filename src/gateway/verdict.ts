@@ -27,7 +27,8 @@ export function holdFull(route: Route): Refusal {
 
 /** Its instance broke off. `crash` is null unless it had died, and the caller may know. */
 export function lost({ code, detail }: Failure, route: Route | null, crash: string | null): Refusal {
-  const refused = { ...refusal(code, detail), route }
+  // A connection is free again in a moment.
+  const refused = { ...refusal(code, detail, code === 'busy' ? 1 : null), route }
   return crash === null ? refused : { ...refused, detail: `${detail} It has crashed: see crash ${crash}.`, crash }
 }
 

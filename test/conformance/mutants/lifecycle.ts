@@ -151,6 +151,11 @@ export const lifecycle: readonly Mutant[] = [
     "this.#queue.has(user) ? 'busy' : 'connect-timeout'",
     "this.#queue.has(user) ? 'connect-timeout' : 'connect-timeout'",
   ]),
+  mutant(119, 'who finds no connection is not told when to come', [
+    'gateway/verdict.ts',
+    "code === 'busy' ? 1 : null",
+    'null',
+  ]),
   mutant(120, 'nobody needs a credential', [
     admission,
     "if (match?.route.auth !== 'none') {",
