@@ -39,8 +39,9 @@ export async function openControlSocket(stateDir: string): Promise<ControlSocket
   let closed: Promise<void> | null = null
   const close = async (): Promise<void> => {
     await closeServer(server)
-    await rm(file, { force: true })
-    await rm(pidFile, { force: true })
+    // On a disk that has become read-only they stay: the lock tells that nobody is there.
+    await rm(file, { force: true }).catch(() => {})
+    await rm(pidFile, { force: true }).catch(() => {})
     lock[Symbol.dispose]()
   }
   try {

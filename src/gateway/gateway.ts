@@ -1,20 +1,16 @@
 import { createServer, type Server } from 'node:net'
 
-import { problemReply } from '../http/replies.ts'
 import { defaultTimeouts } from '../config/complete.ts'
 import type { Clock } from '../lib/clock.ts'
-import { errors } from '../lib/errors.ts'
-import type { Refusal } from '../model/admission.ts'
+import { fileLimit } from '../lib/file-limit.ts'
 import type { ClientTimeouts } from '../model/settings.ts'
 import type { GatewayReport, Traffic } from '../model/protocol.ts'
 import type { Route, RouteChange, RouteIndex } from '../model/route.ts'
 import { changeIndex, emptyIndex, type OwnIndex } from '../model/route-index.ts'
 import type { Journal } from '../observe/journal.ts'
-import { replyBytes } from './answer.ts'
 import { Attempts } from './auth/attempts.ts'
 import { Sessions, type SessionOptions } from './auth/sessions.ts'
 import { type Auth, Credentials } from './auth/tokens.ts'
-import { newId } from './chance.ts'
 import { Connection } from './connection.ts'
 import type { Door } from './door.ts'
 import { Exchange } from './exchange.ts'
@@ -26,10 +22,12 @@ import { Losses } from './losses.ts'
 import { Proxies } from './origin.ts'
 import { createProxyEngine } from './proxy-relay.ts'
 import type { Places } from './places.ts'
+import { openRoom, type Room } from './room.ts'
 import type { Front } from './served.ts'
 import { Sweep } from './sweep.ts'
 import { Suspects } from './suspects.ts'
 import { Trials } from './trials.ts'
+import { turnAway } from './turn-away.ts'
 import { Upstreams } from './upstreams.ts'
 import { refusal, refusalOf } from './verdict.ts'
 
@@ -59,6 +57,8 @@ export interface GatewayOptions {
   readonly places?: Places
   /** Of this life of the gateway, part of the ids of crashes. */
   readonly stamp?: string
+  /** How many files this gateway may have open. Default: all that the process may. */
+  readonly files?: number
   /** Default: `defaultTimeouts`. */
   readonly timeouts?: Partial<ClientTimeouts> | undefined
   /** Addresses and networks whose X-Forwarded fields are believed. Default: none. */
@@ -82,9 +82,10 @@ export class Gateway implements AsyncDisposable {
     const { clock } = options
     const sweep = new Sweep(clock)
     const index = emptyIndex()
-    const door = createDoor(options, sweep, index)
     const connections = new Set<Connection>()
     const proxies = new Proxies(options.trustedProxies ?? [])
+    const room = openRoom(options.files ?? fileLimit(), connections, clock, options.journal)
+    const door = createDoor(options, sweep, index, room)
     const front: Front<Connection> = {
       clock,
       sweep,
@@ -105,11 +106,17 @@ export class Gateway implements AsyncDisposable {
       },
       malformed: (connection, refused) => turnAway(connection, door, refusalOf(refused)),
       late: (connection) => turnAway(connection, door, refusal('request-timeout', 'The request head came too slowly.')),
-      gone: (connection) => connections.delete(connection),
+      gone: (connection) => {
+        connections.delete(connection)
+        room.give()
+      },
     }
     // Half-open: a client that has said all it wants to say in a tunnel may still listen.
     const settings = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }
-    const lobby = new Lobby((socket) => void connections.add(new Connection(socket, front)))
+    const lobby = new Lobby((socket) => {
+      if (room.take()) connections.add(new Connection(socket, front))
+      else socket.destroy()
+    })
     if (!options.waits) lobby.open()
     const create = (): Server => createServer(settings, (socket) => lobby.admit(socket))
     const { servers, port } = await listen(create, options.host, options.port, options.reusePort)
@@ -231,7 +238,7 @@ export class Gateway implements AsyncDisposable {
   }
 }
 
-function createDoor(options: GatewayOptions, sweep: Sweep, index: RouteIndex): Door {
+function createDoor(options: GatewayOptions, sweep: Sweep, index: RouteIndex, room: Room): Door {
   const { clock, journal, report, auth, port, timeouts, sessions, places, failed, stamp = '0' } = options
   const wanted = new Map<string, number>()
   return {
@@ -246,7 +253,7 @@ function createDoor(options: GatewayOptions, sweep: Sweep, index: RouteIndex): D
     inflight: new Inflight(clock, (run) => report({ type: 'drained', run })),
     losses: new Losses(report, stamp),
     suspects: new Suspects(clock, report),
-    upstreams: new Upstreams(clock, sweep),
+    upstreams: new Upstreams(clock, sweep, room),
     trials: new Trials(report, clock),
     remotes: createProxyEngine(),
     journal,
@@ -260,33 +267,6 @@ function createDoor(options: GatewayOptions, sweep: Sweep, index: RouteIndex): D
       report({ type: 'wanted', app })
     },
   }
-}
-
-/** No request could be read: it is told, it is in the journal, and the connection closes. */
-function turnAway(connection: Connection, { journal, clock }: Door, { code, detail }: Refusal): void {
-  const { status, source } = errors[code]
-  const id = newId()
-  const reply = problemReply({ code, detail, requestId: id, retryAfter: null })
-  connection.socket.write(replyBytes(reply, id, 'close', false))
-  connection.close()
-  journal.write({
-    type: 'exchange',
-    id,
-    at: clock.wall(),
-    client: connection.origin.peer,
-    subject: null,
-    app: null,
-    run: null,
-    method: '',
-    host: '',
-    target: '',
-    status,
-    bytesIn: 0,
-    bytesOut: 0,
-    took: 0,
-    held: 0,
-    error: { code, source, detail },
-  })
 }
 
 function runsOf(route: Route | undefined): number[] {

@@ -4,6 +4,7 @@ import type { ConnectionSettings } from '../model/settings.ts'
 import { idleTimeOf } from './idle.ts'
 import { Link, type LinkOwner, type LinkUser } from './link.ts'
 import { isRunning } from './pulse.ts'
+import type { Room } from './room.ts'
 import type { Sweep, Waiting } from './sweep.ts'
 
 /** Where an instance listens, and which process it is. */
@@ -24,6 +25,7 @@ export class Pool implements LinkOwner, Waiting, Disposable {
   reads = 0
   readonly #at: Place
   readonly #sweep: Sweep
+  readonly #room: Room
   readonly #links = new Set<Link>()
   readonly #queue = new Set<LinkUser>()
   #idle: Link[] = []
@@ -31,12 +33,13 @@ export class Pool implements LinkOwner, Waiting, Disposable {
   #heard = 0
   #heardAt: number
 
-  constructor(at: Place, limits: ConnectionSettings, clock: Clock, sweep: Sweep) {
+  constructor(at: Place, limits: ConnectionSettings, clock: Clock, sweep: Sweep, room: Room) {
     this.#at = at
     this.limits = limits
     this.clock = clock
     this.#heardAt = clock.now()
     this.#sweep = sweep
+    this.#room = room
     sweep.add(this)
   }
 
@@ -53,11 +56,9 @@ export class Pool implements LinkOwner, Waiting, Disposable {
       }
       link.destroy()
     }
-    if (this.#links.size < this.limits.max) {
-      this.#open(user)
-      return true
-    }
-    if (this.#queue.size >= this.limits.queue) return false
+    if (this.#links.size < this.limits.max && this.#open(user)) return true
+    // Without a link of its own there is none whose end could serve the queue.
+    if (this.#links.size === 0 || this.#queue.size >= this.limits.queue) return false
     this.#queue.add(user)
     return true
   }
@@ -116,12 +117,12 @@ export class Pool implements LinkOwner, Waiting, Disposable {
 
   closed(link: Link): void {
     this.#links.delete(link)
+    this.#room.give()
     const at = this.#idle.indexOf(link)
     if (at !== -1) this.#idle.splice(at, 1)
     const [next] = this.#queue
-    if (next === undefined) return
+    if (next === undefined || !this.#open(next)) return
     this.#queue.delete(next)
-    this.#open(next)
   }
 
   late(now: number): void {
@@ -141,9 +142,11 @@ export class Pool implements LinkOwner, Waiting, Disposable {
 
   feel(): void {}
 
-  #open(user: LinkUser): void {
+  #open(user: LinkUser): boolean {
+    if (!this.#room.take()) return false
     const link = new Link(this.#at.host, this.#at.port, this)
     link.user = user
     this.#links.add(link)
+    return true
   }
 }

@@ -22,6 +22,8 @@ export interface ThreadStart {
   readonly trustedProxies: readonly string[] | undefined
   readonly waits: boolean
   readonly stamp: string
+  /** Its share of the files that the process may have open. */
+  readonly files: number
 }
 
 export type ToThread =

@@ -13,7 +13,7 @@ const inflightEvery = 250
 
 /** One of several gateways on the same port. Ends by itself when its listeners are closed. */
 async function serve(start: ThreadStart): Promise<void> {
-  const { host, port, auth, routes, sessionKey, timeouts, trustedProxies, waits, stamp } = start
+  const { host, port, auth, routes, sessionKey, timeouts, trustedProxies, waits, stamp, files } = start
   const places = new SharedPlaces(start.places, start.row)
   places.name(start.columns)
   let batch: Entry[] = []
@@ -40,6 +40,7 @@ async function serve(start: ThreadStart): Promise<void> {
     reusePort: true,
     waits,
     stamp,
+    files,
     report: (report) => post({ type: 'report', report }),
     timeouts,
     trustedProxies,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
+import { fileLimit } from '../lib/file-limit.ts'
 import { StartError } from '../lib/start-error.ts'
 import type { GatewayReport, Traffic } from '../model/protocol.ts'
 import type { Route, RouteChange } from '../model/route.ts'
@@ -127,7 +128,20 @@ export class GatewayThreads implements FrontDoor {
     const [auth, sessionKey, waits] = [this.#auth, this.#sessionKey, this.#waits]
     const row = this.#places.takeRow()
     const places = { places: this.#places.memory, row, columns: this.#places.columnsOf(this.#routes.keys()) }
-    const start = { host, port: this.port, auth, routes, sessionKey, waits, timeouts, trustedProxies, stamp, ...places }
+    const files = Math.floor(fileLimit() / this.#options.count)
+    const start = {
+      host,
+      port: this.port,
+      auth,
+      routes,
+      sessionKey,
+      waits,
+      timeouts,
+      trustedProxies,
+      stamp,
+      files,
+      ...places,
+    }
     const thread = new Thread(start, (message) => this.#hear(thread, message))
     this.#threads.add(thread)
     void thread.over.then((why) => this.#lose(thread, row, why))

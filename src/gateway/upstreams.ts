@@ -2,17 +2,20 @@ import type { Clock } from '../lib/clock.ts'
 import type { Upstream } from '../model/route.ts'
 import type { ConnectionSettings } from '../model/settings.ts'
 import { Pool } from './pool.ts'
+import type { Room } from './room.ts'
 import type { Sweep } from './sweep.ts'
 
 /** The pools of all instances, one a run. */
 export class Upstreams implements Disposable {
   readonly #clock: Clock
   readonly #sweep: Sweep
+  readonly #room: Room
   readonly #pools = new Map<number, Pool>()
 
-  constructor(clock: Clock, sweep: Sweep) {
+  constructor(clock: Clock, sweep: Sweep, room: Room) {
     this.#clock = clock
     this.#sweep = sweep
+    this.#room = room
   }
 
   poolOf({ run, host, port, pid }: Upstream, limits: ConnectionSettings): Pool {
@@ -21,7 +24,7 @@ export class Upstreams implements Disposable {
       pool.limits = limits
       return pool
     }
-    pool = new Pool({ host, port, pid }, limits, this.#clock, this.#sweep)
+    pool = new Pool({ host, port, pid }, limits, this.#clock, this.#sweep, this.#room)
     this.#pools.set(run, pool)
     return pool
   }

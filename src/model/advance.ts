@@ -4,6 +4,7 @@ import { awaitsPredecessor, insists, insistsOnPort } from './apart.ts'
 import { crashOf, rejectCandidate, settleFall } from './falls.ts'
 import { beget, deadline, isAlive, step, type Instance, type InstanceEvent } from './instance.ts'
 import { note } from './note.ts'
+import { postponed } from './oversleep.ts'
 import { dueOf, markDue, mayGo } from './recycle.ts'
 import type { Announcement, Effect, Event, StopReason } from './protocol.ts'
 import { tryCandidate } from './trial.ts'
@@ -55,6 +56,9 @@ class Draft {
     switch (event.type) {
       case 'tick':
         return this.#tick()
+      case 'overslept':
+        this.#fleet = postponed(this.#fleet, event.by, this.#now)
+        return []
       case 'shutdown':
         this.#fleet = { ...this.#fleet, closing: true, queue: [] }
         return [...this.#fleet.apps.keys()]
@@ -215,16 +219,13 @@ class Draft {
   }
 
   #noteExcess(run: number, reason: string): readonly string[] {
-    for (const app of this.#fleet.apps.values()) {
-      const next = markDue(app, run, reason)
-      if (next === app) continue
-      this.#put(next)
-      this.#announce({ kind: 'recycling', app: app.name, run, reason })
-      const due = dueOf(next)
-      // No second one can listen beside it: it is replaced in turn, as by an operator's restart.
-      return due && insists(due) ? this.note({ type: 'command', app: app.name, verb: 'restart' }) : [app.name]
-    }
-    return []
+    const app = markDue(this.#fleet, run, reason)
+    if (app === null) return []
+    this.#put(app)
+    this.#announce({ kind: 'recycling', app: app.name, run, reason })
+    const due = dueOf(app)
+    // No second one can listen beside it: it is replaced in turn, as by an operator's restart.
+    return due && insists(due) ? this.note({ type: 'command', app: app.name, verb: 'restart' }) : [app.name]
   }
 
   /** What is due goes when there is one more ready than wanted; what went by itself meanwhile is due no more. */

@@ -79,6 +79,8 @@ export type Event =
   | InstanceReport
   // from the clock
   | { readonly type: 'tick' }
+  /** It was late for a deadline, by so many milliseconds: nobody ran meanwhile. */
+  | { readonly type: 'overslept'; readonly by: number }
 
 /** An instance of an earlier gateway, in the order of their runs. */
 export interface Adoptee {

@@ -46,10 +46,11 @@ export function ageOf(age: number, run: number): number {
 }
 
 /** Writes down that a run is to be replaced by a fresh one of the same release: one at a time, and not amid a deploy. */
-export function markDue(app: App, run: number, reason: string): App {
-  const due = { run, reason }
-  const isFree = app.due === null && app.standing.kind === 'on' && !isCandidate(app)
-  return isFree && dueOf({ ...app, due }) !== null ? { ...app, due } : app
+export function markDue(fleet: Fleet, run: number, reason: string): App | null {
+  const app = fleet.apps.values().find((one) => one.instances.some((it) => it.run === run))
+  if (!app || app.due !== null || app.standing.kind !== 'on' || isCandidate(app)) return null
+  const marked = { ...app, due: { run, reason } }
+  return dueOf(marked) === null ? null : marked
 }
 
 /** The instance that makes way as soon as there is one more of its release than wanted. */

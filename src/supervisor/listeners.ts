@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs'
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { isOurs } from './errno.ts'
 
 /** A listening TCP socket. */
 export interface Listening {
@@ -168,8 +169,9 @@ function readListening(path: string): string {
     } finally {
       closeSync(file)
     }
-  } catch {
-    // No tcp6 on a machine without IPv6.
+  } catch (error) {
+    // Else there is no tcp6, on a machine without IPv6.
+    if (isOurs(error)) throw error
   }
   return text
 }
@@ -177,7 +179,8 @@ function readListening(path: string): string {
 function listFolder(path: string): readonly string[] {
   try {
     return readdirSync(path)
-  } catch {
+  } catch (error) {
+    if (isOurs(error)) throw error
     return []
   }
 }
@@ -206,6 +209,10 @@ async function lsof(pids: readonly number[]): Promise<readonly Owned[]> {
 
 /** Somebody listens where only our child, which is gone, was to listen. */
 export function isOccupied(port: number): boolean {
-  const all = allListeners() ?? []
-  return all.some((one) => one.port === port && (one.host === '127.0.0.1' || isWildcard(one.host)))
+  try {
+    const all = allListeners() ?? []
+    return all.some((one) => one.port === port && (one.host === '127.0.0.1' || isWildcard(one.host)))
+  } catch {
+    return false
+  }
 }

@@ -2,7 +2,7 @@ import { request } from 'node:http'
 import { connect } from 'node:net'
 import type { Address, Effect, ProbeResult, Traffic } from '../model/protocol.ts'
 import { isStillHeld, isWildcard, listenersSoon, ownedListeners, type Owned } from './listeners.ts'
-import { messageOf, reasonOf } from './errno.ts'
+import { isOurs, messageOf, reasonOf } from './errno.ts'
 import { describeVitals, isStopped } from './vitals.ts'
 
 type ProbeEffect = Extract<Effect, { type: 'probe' }>
@@ -40,7 +40,7 @@ const stoppedPatience = 500
 /**
  * Looks at an instance once: does somebody accept on its address, is that somebody a member of its process tree (traffic
  * goes nowhere else), and does it answer as it should? A readiness probe that is refused also looks where else the tree
- * listens.
+ * listens. Rejects when it could not look, for want of something of ours: that says nothing about the instance.
  */
 export async function probe(effect: ProbeEffect, subject: Subject, signal: AbortSignal): Promise<ProbeResult> {
   const { reads } = subject.traffic()
@@ -70,6 +70,7 @@ async function look(effect: ProbeEffect, subject: Subject, signal: AbortSignal):
     const isBooting = effect.purpose === 'readiness' && effect.address === null && refusal === refused
     return miss(isBooting ? `not listening on PORT=${subject.port} yet` : refusal)
   } catch (error) {
+    if (isOurs(error)) throw error
     if (deadline.aborted) return { ok: false, reason: `no answer within ${seconds(effect.timeout)}`, silent: true }
     return miss(messageOf(error))
   }
@@ -108,7 +109,8 @@ async function breakSilence(
   const patience = stopped ? AbortSignal.timeout(Math.min(stoppedPatience, effect.timeout)) : deadline
   try {
     await get(address, '/', AbortSignal.any([deadline, patience]), 'HEAD')
-  } catch {
+  } catch (error) {
+    if (isOurs(error)) throw error
     // Also a connection that is closed without an answer shows that somebody is there.
     if (!patience.aborted && !deadline.aborted) return null
     if (stopped) return 'it is stopped (SIGSTOP) and answers nothing'
@@ -230,7 +232,10 @@ function tryConnect(address: Address, deadline: AbortSignal): Promise<string | n
       finish(() => resolve(itself ? refused : null))
     })
     socket.once('error', (error) =>
-      finish(() => resolve(reasonOf(error) === 'ECONNREFUSED' ? refused : messageOf(error))),
+      finish(() => {
+        if (isOurs(error)) reject(error)
+        else resolve(reasonOf(error) === 'ECONNREFUSED' ? refused : messageOf(error))
+      }),
     )
   })
 }
@@ -258,7 +263,9 @@ function get(address: Address, path: string, deadline: AbortSignal, method = 'GE
       },
     )
     asked.once('error', (error) =>
-      reject(deadline.aborted ? error : new Error(`no answer to ${method} ${path}: ${messageOf(error)}`)),
+      reject(
+        deadline.aborted ? error : new Error(`no answer to ${method} ${path}: ${messageOf(error)}`, { cause: error }),
+      ),
     )
     asked.end()
   })

@@ -74,6 +74,7 @@ export class Processes implements AsyncDisposable {
       traffic: (run) => options.traffic(run),
       notice: options.notice,
       memory: new MemoryWatch(),
+      blind: (reason) => this.#tellBlind(reason),
     }
   }
 
@@ -187,6 +188,12 @@ export class Processes implements AsyncDisposable {
     }
     for (const fault of faults) this.#warnOnce(app, fault)
     return env
+  }
+
+  #tellBlind(reason: string): void {
+    if (this.#said.has(reason)) return
+    this.#said.add(reason)
+    this.#options.notice('warn', `Instances cannot be looked at and are taken for well meanwhile: ${reason}`)
   }
 
   /** `change` is what may be another one each time without being news. */

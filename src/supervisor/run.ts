@@ -7,12 +7,13 @@ import { takeOver } from './adopted-child.ts'
 import { messageOf } from './errno.ts'
 import type { Adoptable } from './left.ts'
 import type { MemoryWatch } from './memory.ts'
+import { fairProbe, lookAgain } from './fair-probe.ts'
 import { isOccupied } from './listeners.ts'
 import { Output } from './output.ts'
 import type { Pace } from './pace.ts'
 import type { Pipes } from './pipes.ts'
 import type { Ports } from './ports.ts'
-import { probe, type Subject } from './probe.ts'
+import type { Subject } from './probe.ts'
 import { lookUp, type ProcessTable } from './process-table.ts'
 import { ProcessTree } from './process-tree.ts'
 import { spawnChild, type Child } from './spawn.ts'
@@ -38,6 +39,8 @@ export interface Habitat {
   traffic(run: number): Traffic
   readonly notice: Notice
   readonly memory: MemoryWatch
+  /** An instance could not be looked at, because of us. */
+  readonly blind: (reason: string) => void
 }
 
 /** A run that has a process. */
@@ -277,12 +280,12 @@ export class Run {
 
   async #probe(effect: ProbeEffect): Promise<void> {
     this.#pending = null
-    // The one that is under way answers for this one too.
-    if (this.#probing || this.#subject === null) return
+    if (this.#probing || this.#subject === null) return // The one that is under way answers for this one too.
     this.#probing = true
-    const result = await probe(effect, this.#subject, this.#ended.signal)
+    const result = await fairProbe(effect, this.#subject, this.#ended.signal, this.#habitat)
     this.#probing = false
     if (this.#ended.signal.aborted) return
+    if (result === null) return this.probe({ ...effect, after: lookAgain })
     if (result.ok) {
       if (!this.#wasReady) this.#note({ address: result.address })
       this.#wasReady = true

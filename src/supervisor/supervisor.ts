@@ -21,6 +21,9 @@ export interface SupervisorOptions {
   chance(): number
 }
 
+/** A deadline that is noticed so much later (milliseconds) says that we were not running. */
+const sleptFor = 1_000
+
 /**
  * The single writer: takes events one after the other, advances the fleet, performs the effects, publishes the next
  * fleet. An event that arrives while another is being worked on waits its turn, so that no reader ever sees half a
@@ -123,6 +126,8 @@ export class Supervisor implements AsyncDisposable {
     const wait = Math.min(Math.max(1, Math.ceil(at - now)), 2 ** 31 - 1)
     this.#timer = setTimeout(() => {
       this.#armed = false
+      const late = this.#options.clock.now() - now - wait
+      if (late > sleptFor) this.send({ type: 'overslept', by: late })
       this.send({ type: 'tick' })
     }, wait)
   }

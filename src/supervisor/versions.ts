@@ -126,7 +126,7 @@ export class Versions implements AsyncDisposable {
 
   async #keepInState(original: Original): Promise<Copy> {
     const home = path.join(this.#options.stateDir, 'versions', original.app)
-    await mkdir(home, { recursive: true, mode: 0o700 })
+    await makeFolder(home)
     const fresh = path.join(home, `.new-${randomBytes(6).toString('hex')}`)
     return await this.#copy(original, fresh, async (digest) => {
       const folder = path.join(home, digest.slice(0, 12))
@@ -266,4 +266,14 @@ export async function digestOf(file: string): Promise<string> {
   if ((await stat(file)).size <= 1024 * 1024) hash.update(await readFile(file))
   else await pipeline(createReadStream(file, { highWaterMark: 1024 * 1024 }), hash)
   return hash.digest('hex')
+}
+
+/** Node's own `recursive` tells of a read-only disk as ENOENT; one folder by itself says what is wrong. */
+async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch(async (error: unknown) => {
+    if (reasonOf(error) !== 'ENOENT') throw error
+    const parent = path.dirname(folder)
+    if (!(await stat(parent).catch(() => null))) await makeFolder(parent)
+    await mkdir(folder, { mode: 0o700 })
+  })
 }

@@ -42,7 +42,7 @@ export function describeVitals(pid: number, socket: number | null): string | nul
   if (!vitals) return null
   const { state, threads, memory } = vitals
   const where = /^[a-z_]\w*$/i.exec(read(`/proc/${pid}/wchan`).trim())?.[0]
-  const queue = socket === null ? null : acceptQueue(socket)
+  const queue = socket === null ? null : queueOf(socket)
   const clauses = [
     `${states[state] ?? state}${where === undefined ? '' : ` in ${where}`}`,
     count(threads, 'thread'),
@@ -51,6 +51,14 @@ export function describeVitals(pid: number, socket: number | null): string | nul
     ...(queue === null ? [] : [`${count(queue, 'connection')} not yet accepted`]),
   ]
   return clauses.join(', ')
+}
+
+function queueOf(socket: number): number | null {
+  try {
+    return acceptQueue(socket)
+  } catch {
+    return null
+  }
 }
 
 const states: Readonly<Record<string, string>> = {

@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import type { Link, LinkUser } from '../../src/gateway/link.ts'
 import { Pool } from '../../src/gateway/pool.ts'
 import { isRunning } from '../../src/gateway/pulse.ts'
+import { Room, roomIn, type Spare } from '../../src/gateway/room.ts'
 import { Sweep } from '../../src/gateway/sweep.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { eventually } from '../support/wait.ts'
@@ -44,6 +45,7 @@ test('an instance gets as many connections as it may have, some more wait, and t
     { max: 1, queue: 2, idle: null },
     systemClock,
     sweep,
+    room(),
   )
   const users = [new User(), new User(), new User(), new User()] as const
   const joined = users.map((user) => pool.join(user, systemClock.now()))
@@ -65,6 +67,7 @@ test('a user that leaves while its connection is being made is not called again'
     { max: 4, queue: 4, idle: null },
     systemClock,
     sweep,
+    room(),
   )
   const [left, stays] = [new User(), new User()]
   pool.join(left, systemClock.now())
@@ -84,6 +87,7 @@ test('what no port answers is told as unreachable', async () => {
     { max: 4, queue: 4, idle: null },
     systemClock,
     sweep,
+    room(),
   )
   const user = new User()
   pool.join(user, systemClock.now())
@@ -106,6 +110,7 @@ test('who listens at the port of an app that has ended is a stranger, and is sen
       { max: 1, queue: 1, idle: null },
       systemClock,
       sweep,
+      room(),
     )
     const user = new User()
     assert.ok(pool.join(user, systemClock.now()))
@@ -114,4 +119,40 @@ test('who listens at the port of an app that has ended is a stranger, and is sen
   }
   parent.kill('SIGKILL')
   assert.deepEqual(told, ['unreachable', 'linked'])
+})
+
+function room(most = 100): Room {
+  return new Room(most, new Set(), systemClock, () => {})
+}
+
+test('when sockets run out the oldest idle client makes room, a busy one never, and that is said once', () => {
+  const destroyed: string[] = []
+  const told: number[] = []
+  const client = (name: string, isIdle: boolean): Spare => ({
+    isIdle,
+    socket: { destroy: () => void destroyed.push(name) },
+  })
+  const clients = new Set([client('stream', false), client('old', true), client('young', true)])
+  const small = new Room(3, clients, systemClock, (sockets) => told.push(sockets))
+  assert.deepEqual(
+    [1, 2, 3, 4, 5, 6].map(() => small.take()),
+    [true, true, true, true, true, false],
+  )
+  assert.deepEqual(destroyed, ['old', 'young'])
+  assert.deepEqual(told, [3])
+  small.give()
+  small.give()
+  small.give()
+  assert.equal(small.take(), true)
+})
+
+test('a quarter of the open files, at least 64 and at most 4096, is left to everything that is no connection', () => {
+  assert.deepEqual([100, 256, 1_024, 20_000, 1_048_576, Infinity].map(roomIn), [
+    36,
+    192,
+    768,
+    15_904,
+    1_044_480,
+    Infinity,
+  ])
 })

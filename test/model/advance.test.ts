@@ -496,3 +496,23 @@ test('an app that insists on its own port makes way in turn', () => {
   assert.notEqual(world.app('hello').instances[0]?.run, 1)
   assert.equal(world.app('hello').recycled, 1)
 })
+
+test('a gap in which nobody ran is made up for: what boots or stops gets its time again, what rests begins', () => {
+  const world = new World({ slow: { ...well, boots: 4_000 }, deaf })
+  world.offer('hello', 'slow')
+  world.offer('old', 'deaf')
+  world.pass(3_000)
+  world.send({ type: 'command', app: 'old', verb: 'stop' })
+  world.pass(100)
+  assert.deepEqual(world.states('old'), ['deaf:stopping'])
+  // Eight hours, in which neither the processes nor we did anything.
+  world.now += 8 * 3_600_000
+  world.send({ type: 'overslept', by: 8 * 3_600_000 })
+  world.send({ type: 'tick' })
+  assert.deepEqual(world.states('hello'), ['slow:starting'])
+  assert.deepEqual(world.states('old'), ['deaf:stopping'])
+  assert.equal(world.app('hello').falls.total, 0)
+  world.pass(30_000)
+  assert.deepEqual(world.states('hello'), ['slow:ready'])
+  assert.deepEqual(world.states('old'), [])
+})
