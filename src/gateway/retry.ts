@@ -49,7 +49,7 @@ const breaks: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'cut',
 ])
 
-/** So often a death is not held against a request because a suspect was being tried at the same instance. */
+/** So often a further death is not held against a request that is known to be harmless. */
 const maxExcuses = 3
 
 /** What a request went through so far: most never fail and have none of this. */
@@ -133,7 +133,7 @@ export class Tries {
     }
     const isLost = isUnheard && (code === 'connection-lost' || code === 'cut')
     return verdict.then((fallen) => {
-      const mayReplay = fallen && isLost && this.#mayReplay(tried.app, upstream, door)
+      const mayReplay = fallen && isLost && this.#mayReplay(upstream, door)
       // Not before: who is tried next must not meet what is left of this instance.
       this.over(door, false)
       return mayReplay ? 'replay' : 'no'
@@ -151,14 +151,15 @@ export class Tries {
   #mayFollow(tried: Tried, upstream: Upstream, door: Door): boolean {
     this.#back = null
     void door.losses.note(upstream, tried, { answering: false, alone: this.#isAlone(door) }, true)
-    const mayReplay = this.#mayReplay(tried.app, upstream, door)
+    const mayReplay = this.#mayReplay(upstream, door)
     this.over(door, false)
     return mayReplay
   }
 
-  #mayReplay(app: string, { run }: Upstream, door: Door): boolean {
-    const isBystander = this.#hearing === null && door.suspects.isTrying(app, run)
-    if (this.#replayed && !(isBystander && this.#excuses++ < maxExcuses)) return false
+  #mayReplay({ run }: Upstream, door: Door): boolean {
+    // Who is not tried as a suspect after a death has been acquitted: others like it were answered meanwhile.
+    const isAcquitted = this.#hearing === null
+    if (this.#replayed && !(isAcquitted && this.#excuses++ < maxExcuses)) return false
     this.avoid.add(run)
     this.#lostAt = door.clock.now()
     this.#replayed = true
@@ -173,7 +174,6 @@ export class Tries {
   #try(hearing: Hearing, upstreams: readonly Upstream[]): Upstream {
     const upstream = upstreams.reduce((newest, one) => (one.run > newest.run ? one : newest))
     this.#hearing = hearing
-    hearing.run = upstream.run
     return upstream
   }
 }

@@ -30,8 +30,6 @@ export interface Hearing {
   readonly shape: string
   readonly seq: number
   readonly began: number
-  /** Where it is tried, once that is known. */
-  run: number | null
   timer: NodeJS.Timeout
 }
 
@@ -47,8 +45,6 @@ export class Suspects implements Disposable {
   readonly #clock: Clock
   readonly #report: (report: GatewayReport) => void
   readonly #current = new Map<string, Hearing>()
-  /** By app, where the last one was tried that was not answered. */
-  readonly #failed = new Map<string, number>()
   readonly #acquitted = new Map<string, Map<string, Acquittal>>()
 
   constructor(clock: Clock, report: (report: GatewayReport) => void) {
@@ -68,7 +64,7 @@ export class Suspects implements Disposable {
     if (!accused && !lost) return { kind: 'free' }
     if (this.#current.has(app)) return { kind: 'wait' }
     const timer = setTimeout(() => this.over(hearing, suspect.tried.status !== 0), trialTime)
-    const hearing: Hearing = { app, shape, seq: poison?.seq ?? 0, began: now, run: null, timer }
+    const hearing: Hearing = { app, shape, seq: poison?.seq ?? 0, began: now, timer }
     this.#current.set(app, hearing)
     return { kind: 'hearing', hearing }
   }
@@ -86,7 +82,7 @@ export class Suspects implements Disposable {
         shapes.delete(oldest)
       }
       this.#report({ type: 'acquitted', app, shape, seq })
-    } else if (hearing.run !== null) this.#failed.set(app, hearing.run)
+    }
     this.#free(app, hearing)
   }
 
@@ -95,15 +91,9 @@ export class Suspects implements Disposable {
     return this.#current.get(hearing.app) === hearing
   }
 
-  /** Whether somebody is being tried on a run, or was when it died: that is not the others' doing. */
-  isTrying(app: string, run: number): boolean {
-    return this.#current.get(app)?.run === run || this.#failed.get(app) === run
-  }
-
   /** The app has left. */
   forget(app: string): void {
     this.#acquitted.delete(app)
-    this.#failed.delete(app)
   }
 
   [Symbol.dispose](): void {

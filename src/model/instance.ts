@@ -1,4 +1,5 @@
 import { describeExit, neverReady } from './ends.ts'
+import { firstLook, paceOf } from './pace.ts'
 import type { Address, Effect, Exit, Launch, ProbeResult, StopReason } from './protocol.ts'
 import type { AppSettings } from './settings.ts'
 
@@ -98,10 +99,6 @@ export interface Stepped {
 /** SIGKILL is repeated at this pace while something of the tree is still there (a process in uninterruptible sleep). */
 const killAgain = 1_000
 
-/** The first look at a starting instance, and the slowest pace of looking: a fast app is ready within milliseconds. */
-const firstLook = 5
-const slowestLook = 250
-
 /** A newborn. */
 export function beget(run: number, app: string, release: Release, settings: AppSettings, now: number): Starting {
   return {
@@ -171,7 +168,7 @@ function probed(instance: Instance, result: ProbeResult, settings: AppSettings, 
   if (instance.state === 'starting') {
     if (!result.ok) {
       const next = { ...instance, probes: instance.probes + 1, complaint: result.reason }
-      return { instance: next, effects: [look(next, settings, Math.min(slowestLook, firstLook * 1.3 ** next.probes))] }
+      return { instance: next, effects: [look(next, settings, paceOf(now - instance.born))] }
     }
     const { run, app, release, born, pid, port } = instance
     const { address, note } = result
