@@ -20,7 +20,8 @@ export type Take = (bytes: Buffer, size: number) => boolean
 export function readAccepted(socket: Socket, take: Take): void {
   slots ??= slotsOf(socket)
   const handle: unknown = Reflect.get(socket, '_handle')
-  if (slots === 'unknown' || !canLend(handle)) {
+  // Bytes that came while nobody listened, before the gateway knew its routes, are with the stream already.
+  if (slots === 'unknown' || !canLend(handle) || socket.readableLength > 0) {
     socket.on('data', (chunk: Buffer) => take(chunk, chunk.length) || socket.pause())
     return
   }

@@ -28,6 +28,31 @@ test('an accepted socket reads into what is lent, and without the fields of this
   }
 })
 
+test('bytes that came before anybody read the socket are read first', async () => {
+  let read = ''
+  await using server = net.createServer((socket) => {
+    const begin = (): void => {
+      if (socket.readableLength === 0) return void setImmediate(begin)
+      readAccepted(socket, (bytes, size) => {
+        read += bytes.toString('latin1', 0, size)
+        return true
+      })
+      socket.on('end', () => socket.end())
+      socket.write('go on')
+    }
+    begin()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const client = net.connect({ port: (server.address() as net.AddressInfo).port, host: '127.0.0.1' })
+  client.write('early, ')
+  await once(client, 'data')
+  client.end('late')
+  client.resume()
+  await once(client, 'close')
+  assert.equal(read, 'early, late')
+})
+
 test('a request that is sent again is the same, whatever others have sent meanwhile', async () => {
   await using rig = await startRig()
   const one = await rig.dial()

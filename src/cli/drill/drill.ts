@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { DrillFleet } from './fleet.ts'
 import type { Lesson } from './lessons.ts'
 import { type Door, Load } from './load.ts'
@@ -19,6 +20,9 @@ export interface DrillOptions {
   told(result: Result): void
 }
 
+/** After each lesson, in which the app serves (milliseconds): its falls are forgiven, it is in no crash loop. */
+const recovery = 1_500
+
 /** Clients at a time. */
 const clients = 4
 
@@ -34,7 +38,10 @@ export async function drill(options: DrillOptions): Promise<readonly Result[]> {
       const before = (await fleet?.delivered())?.length ?? 0
       let fault: string | null = null
       try {
-        for (let turn = 0; turn < times; turn++) await lesson.teach({ stage, fleet, load })
+        for (let turn = 0; turn < times; turn++) {
+          await lesson.teach({ stage, fleet, load })
+          await pause(recovery)
+        }
       } catch (error) {
         fault = error instanceof Error ? error.message : String(error)
       }

@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { readToken } from '../../admin/token.ts'
 import type { UserAppConfig } from '../../config/config.ts'
 import { CommandError } from '../fail.ts'
@@ -84,6 +85,14 @@ export class DrillFleet implements AsyncDisposable {
       })
     })
     await Promise.race([listening, ended])
+  }
+
+  /** The process that ends the fleet if the gateway dies and none follows. */
+  async guardian(): Promise<number | null> {
+    const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid=,args='])
+    const lines = stdout.split('\n').map((line) => line.trim().split(/\s+/))
+    const found = lines.find(([, parent, ...args]) => Number(parent) === this.pid && args.includes('word'))
+    return found === undefined ? null : Number(found[0])
   }
 
   /** Puts a new version into `apps/`, whole, by one rename; null is a good one. */

@@ -34,7 +34,8 @@ const faults: readonly { readonly fault: Fault; readonly does: string; readonly 
   { fault: 'exits', does: 'a version that exits with 1', reason: /exited with code 1/ },
   { fault: 'deaf', does: 'a version that never listens', reason: /not ready within/ },
   { fault: 'errors', does: 'a version that answers everything with 500', reason: /5\d\d|5xx/ },
-  { fault: 'crashes', does: 'a version that ends itself after a second', reason: /exited with code 3/ },
+  // A probe may come into its last milliseconds, when its port is nobody's already.
+  { fault: 'crashes', does: 'a version that ends itself after a second', reason: /exited with code 3|not ours/ },
 ]
 
 export const lessons: readonly Lesson[] = [
@@ -127,6 +128,44 @@ export const lessons: readonly Lesson[] = [
         stranger.close()
       }
       if (heard > 0) throw new Error(`the stranger was sent ${heard} bytes`)
+    },
+  },
+  {
+    name: 'guardian',
+    does: 'SIGKILL to the guardian',
+    own: true,
+    async teach({ fleet }) {
+      const before = (await fleet?.guardian()) ?? null
+      if (before === null) throw new Error('the gateway has no guardian')
+      process.kill(before, 'SIGKILL')
+      for (let turn = 0; turn < 100; turn++) {
+        const now = await fleet?.guardian()
+        if (now !== null && now !== before) return
+        await pause(50)
+      }
+      throw new Error('the guardian was not replaced within 5 s')
+    },
+  },
+  {
+    name: 'gateway',
+    does: 'SIGKILL to the gateway, and another one started at once',
+    own: true,
+    async teach({ stage, fleet, load }) {
+      const { pid, run } = await stage.victim()
+      const { port } = new URL((await stage.look()).url)
+      load.outage = true
+      try {
+        await fleet?.kill()
+        await fleet?.start(Number(port))
+        const now = await stage.victim()
+        if (now.pid !== pid) throw new Error(`run ${run} was not taken over: ${pid} became ${now.pid}`)
+        const { instances } = await stage.look()
+        if (instances.length !== 1) throw new Error(`there are ${instances.length} instances where one should be`)
+      } finally {
+        // What was under way at the kill has been told by now.
+        await pause(100)
+        load.outage = false
+      }
     },
   },
 ]
