@@ -139,7 +139,8 @@ export class Try {
     if (!this.failed) {
       if (!faults.has(code)) return false
       answers.requests += 1
-      answers.failed += 1
+      if (code === 'cut' || code === 'connection-lost') answers.lost += 1
+      else answers.failed += 1
       this.failed = true
     }
     return standby.length > 0

@@ -1,8 +1,10 @@
 /** How a version was seen to answer: counts only, so that tallies of several threads and moments can be added up. */
 export interface Tally {
   readonly requests: number
-  /** Answered 5xx, or not at all. */
+  /** Answered 5xx, late or in no HTTP. */
   readonly failed: number
+  /** The connection was closed without an answer. Of a version that died, its fall speaks; of one that lives, this does. */
+  readonly lost: number
   /** Of those, the ones that the other version, asked as well, failed too: no fault of this version. */
   readonly excused: number
   /** Milliseconds to the response head, all together. */
@@ -14,12 +16,20 @@ export interface Tally {
 /** Up to 2^15 ms: half a minute to a response head is as slow as anything. */
 export const timeSteps = 16
 
-export const noAnswers: Tally = { requests: 0, failed: 0, excused: 0, time: 0, times: Array(timeSteps).fill(0) }
+export const noAnswers: Tally = {
+  requests: 0,
+  failed: 0,
+  lost: 0,
+  excused: 0,
+  time: 0,
+  times: Array(timeSteps).fill(0),
+}
 
 export function addTallies(a: Tally, b: Tally): Tally {
   return {
     requests: a.requests + b.requests,
     failed: a.failed + b.failed,
+    lost: a.lost + b.lost,
     excused: a.excused + b.excused,
     time: a.time + b.time,
     times: Array.from({ length: timeSteps }, (_, i) => (a.times[i] ?? 0) + (b.times[i] ?? 0)),
@@ -36,7 +46,7 @@ export function timeStep(ms: number): number {
  * so both counts and shares have to speak; `over` says that no more will come, which lowers the counts, not the shares.
  */
 export function complaintAbout(answers: Tally, proven: Tally, over: boolean): string | null {
-  return failing(answers, proven, over) ?? slow(answers, proven)
+  return failing(answers, proven, over) ?? (over ? slow(answers, proven) : null)
 }
 
 /** One 5xx may be an accident, and 5 of them come within a moment when it is none. */
@@ -48,7 +58,7 @@ const margin = 0.1
 const most = 0.5
 
 function failing(answers: Tally, proven: Tally, over: boolean): string | null {
-  const failed = answers.failed - answers.excused
+  const failed = answers.failed + (over ? answers.lost : 0) - answers.excused
   const share = failed / Math.max(1, answers.requests)
   const before = proven.failed / Math.max(1, proven.requests)
   if (share < 2 * before + margin) return null
@@ -61,8 +71,8 @@ function failing(answers: Tally, proven: Tally, over: boolean): string | null {
 
 /** Answers on each side without which a time says nothing: the first ones of a new process are always slow. */
 const enoughTimes = 40
-/** Milliseconds below which nobody calls an answer slow, however fast the old version was. */
-const floor = 250
+/** Milliseconds. Less than this a busy machine does to any version: the old one's times were taken at other moments. */
+const floor = 1_000
 const timesSlower = 5
 
 function slow(answers: Tally, proven: Tally): string | null {
