@@ -83,6 +83,8 @@ export class Stage implements AsyncDisposable {
 
   /** Looks every 20 ms until a probe passes, or until it fails for a reason that `reason` matches. */
   async settled(run: number, wish: ProbeWish = {}, reason = /(?!)/): Promise<ProbeResult> {
+    // As the reducer does: before there is a process a probe has nobody to look at, and is not answered.
+    await this.spawned(run)
     const signal = AbortSignal.timeout(8_000)
     for (;;) {
       const result = await this.probe(run, { after: 20, ...wish })
