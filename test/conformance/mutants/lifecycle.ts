@@ -137,13 +137,13 @@ export const lifecycle: readonly Mutant[] = [
   ]),
   mutant(119, 'any number of requests waits for a connection', [
     'gateway/pool.ts',
-    'if (this.#queue.size >= this.limits.queue) return false',
-    '',
+    'this.#queue.size >= this.limits.queue',
+    'this.#queue.size >= 1e9',
   ]),
   mutant(119, 'there may be any number of connections', [
     'gateway/pool.ts',
-    'if (this.#links.size < this.limits.max) {',
-    'if (this.#links.size < 1e9) {',
+    'this.#links.size < this.limits.max',
+    'this.#links.size < 1e9',
   ]),
   mutant(119, 'nobody who waits for a connection gets a free one', ['gateway/pool.ts', 'next.linked(link)', '']),
   mutant(119, 'who waited too long for a connection is told of a slow app', [
@@ -228,7 +228,7 @@ export const lifecycle: readonly Mutant[] = [
     'if (status !== 204 && !isHead) head +=',
   ]),
   mutant(121, 'a malformed head is not answered', [
-    gateway,
+    'gateway/turn-away.ts',
     "connection.socket.write(replyBytes(reply, id, 'close', false))",
     '',
   ]),
