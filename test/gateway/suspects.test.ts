@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { Suspects } from '../../src/gateway/suspects.ts'
+import type { Suspicions } from '../../src/model/poison.ts'
+import type { GatewayReport } from '../../src/model/protocol.ts'
+import { ready, route } from './kit.ts'
+
+function stage(found: Partial<Suspicions> | null): {
+  suspects: Suspects
+  reports: GatewayReport[]
+  readonly ask: (shape: string, lostAt?: number | null) => ReturnType<Suspects['ask']>
+} {
+  const reports: GatewayReport[] = []
+  const suspects = new Suspects({ now: () => 100, wall: () => 0 }, (report) => void reports.push(report))
+  const poison = found && { seq: 1, suspects: [], quarantined: [], ...found }
+  const there = route('hello', ready(), { poison })
+  const ask = (shape: string, lostAt: number | null = null): ReturnType<Suspects['ask']> =>
+    suspects.ask(there, { shape, lostAt, tried: { status: 0 } })
+  return { suspects, reports, ask }
+}
+
+test('suspects are tried one at a time, others do not notice, and an answer acquits at once', () => {
+  const { suspects, reports, ask } = stage({ suspects: ['GET /a', 'GET /b'] })
+  using _ = suspects
+  const first = ask('GET /a')
+  assert.ok(first.kind === 'hearing')
+  assert.deepEqual([ask('GET /b').kind, ask('GET /a').kind, ask('GET /c').kind], ['wait', 'wait', 'free'])
+  assert.ok(suspects.isAlone(first.hearing))
+  suspects.over(first.hearing, true)
+  assert.deepEqual(reports, [{ type: 'acquitted', app: 'hello', shape: 'GET /a', seq: 1 }])
+  assert.deepEqual([ask('GET /a').kind, ask('GET /b').kind], ['free', 'hearing'])
+})
+
+test('who was in flight at a death is a suspect before anybody says so, and stays one unless answered', () => {
+  const { suspects, ask } = stage(null)
+  using _ = suspects
+  assert.equal(ask('GET /a').kind, 'free')
+  const first = ask('GET /a', 50)
+  assert.ok(first.kind === 'hearing')
+  suspects.over(first.hearing, false)
+  const second = ask('GET /a', 50)
+  assert.ok(second.kind === 'hearing')
+  suspects.over(second.hearing, true)
+  assert.equal(ask('GET /a', 50).kind, 'free')
+})
+
+test('a quarantine is told, as long as it lasts', () => {
+  const quarantined = [
+    { shape: 'GET /boom', until: 101, crashes: ['hello-1-x'] },
+    { shape: 'GET /past', until: 100, crashes: ['hello-1-x'] },
+  ]
+  const { suspects, ask } = stage({ quarantined })
+  using _ = suspects
+  assert.deepEqual([ask('GET /boom').kind, ask('GET /past').kind], ['quarantined', 'free'])
+})
