@@ -2,7 +2,7 @@ import { Hono, type Context } from 'hono'
 import { suggest } from '../config/suggest.ts'
 import type { CrashesDocument } from '../model/crash.ts'
 import type { Announcement } from '../model/protocol.ts'
-import type { OutputLine } from '../observe/journal.ts'
+import { noExchanges, type OutputLine } from '../observe/journal.ts'
 import { verbs, type Control, type Outcome } from './control.ts'
 import { follow } from './follow.ts'
 import { problem } from './problem.ts'
@@ -100,9 +100,12 @@ function logs(c: Context, control: Control): Response {
   if (!isTrue(c.req.query('follow'))) return new Response(lines.join(''), { headers })
   const body = follow(
     (push) =>
-      control.journal.subscribe((entry) => {
-        if (entry.type === 'output' && (app === null || entry.app === app)) push(lineOf(entry))
-      }),
+      control.journal.subscribe(
+        (entry) => {
+          if (entry.type === 'output' && (app === null || entry.app === app)) push(lineOf(entry))
+        },
+        () => noExchanges,
+      ),
     // An empty line is no object, and every reader of NDJSON skips it.
     { first: lines, lost: (count) => `${JSON.stringify({ lost: count })}\n`, beat: '\n' },
   )
@@ -113,10 +116,13 @@ function logs(c: Context, control: Control): Response {
 function events(control: Control): Response {
   const body = follow(
     (push) =>
-      control.journal.subscribe((entry) => {
-        if (entry.type === 'announcement') push(eventOf('app', entry.announcement))
-        if (entry.type === 'notice') push(eventOf('notice', { level: entry.level, message: entry.message }))
-      }),
+      control.journal.subscribe(
+        (entry) => {
+          if (entry.type === 'announcement') push(eventOf('app', entry.announcement))
+          if (entry.type === 'notice') push(eventOf('notice', { level: entry.level, message: entry.message }))
+        },
+        () => noExchanges,
+      ),
     { first: [': hello\n\n'], lost: (count) => eventOf('lost', { count }), beat: ': still here\n\n' },
   )
   return new Response(body, { headers: { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' } })

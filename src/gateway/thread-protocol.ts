@@ -14,6 +14,8 @@ export interface ThreadStart {
   /** All of them. */
   readonly routes: RouteChange
   readonly sessionKey: Uint8Array
+  /** One number that changes: exchanges below this status interest nobody in the main thread. */
+  readonly least: SharedArrayBuffer
   /** Where all threads count who waits, and this one's row in it. */
   readonly places: SharedArrayBuffer
   readonly row: number

@@ -26,7 +26,9 @@ async function serve(start: ThreadStart): Promise<void> {
     batch = []
   }
   const journal = new Journal()
+  const least = new Int32Array(start.least)
   journal.subscribe((entry) => {
+    if (entry.type === 'exchange' && entry.status < Atomics.load(least, 0)) return
     batch.push(entry)
     if (batch.length >= batchSize) flush()
     else timer ??= setTimeout(flush, batchTime)

@@ -22,6 +22,8 @@ export interface ThreadsOptions extends Omit<GatewayOptions, 'reusePort' | 'cloc
 
 /** A thread that died is replaced after this long (milliseconds), so that one that cannot live does not spin. */
 const replaceAfter = 200
+/** How soon the threads learn that exchanges are, or are not, looked at (milliseconds). */
+const lookEvery = 500
 
 /**
  * The gateway on several threads that listen on one port (SO_REUSEPORT): the kernel gives each connection to one of
@@ -39,6 +41,8 @@ export class GatewayThreads implements FrontDoor {
   /** By app: for threads that start later. */
   readonly #routes = new Map<string, Route>()
   readonly #places: PlaceBoard
+  readonly #least = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+  readonly #looking: NodeJS.Timeout
   #auth: Auth
   #waits: boolean
   #closing = false
@@ -69,6 +73,9 @@ export class GatewayThreads implements FrontDoor {
     this.#sessionKey = options.sessions?.key ?? randomBytes(32)
     this.#threads = new Set()
     this.#places = new PlaceBoard(options.count)
+    const look = (): number => Atomics.store(this.#least, 0, options.journal.least)
+    look()
+    this.#looking = setInterval(look, lookEvery).unref()
   }
 
   open(): void {
@@ -118,6 +125,7 @@ export class GatewayThreads implements FrontDoor {
 
   async #close(): Promise<void> {
     this.#closing = true
+    clearInterval(this.#looking)
     await Promise.all([...this.#threads].map((thread) => thread.close()))
   }
 
@@ -127,7 +135,8 @@ export class GatewayThreads implements FrontDoor {
     const routes = { put: [...this.#routes.values()], gone: [], drain: [...this.#draining.keys()], over: [] }
     const [auth, sessionKey, waits] = [this.#auth, this.#sessionKey, this.#waits]
     const row = this.#places.takeRow()
-    const places = { places: this.#places.memory, row, columns: this.#places.columnsOf(this.#routes.keys()) }
+    const columns = this.#places.columnsOf(this.#routes.keys())
+    const shared = { places: this.#places.memory, row, columns, least: this.#least.buffer }
     const files = Math.floor(fileLimit() / this.#options.count)
     const start = {
       host,
@@ -140,7 +149,7 @@ export class GatewayThreads implements FrontDoor {
       trustedProxies,
       stamp,
       files,
-      ...places,
+      ...shared,
     }
     const thread = new Thread(start, (message) => this.#hear(thread, message))
     this.#threads.add(thread)

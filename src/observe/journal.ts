@@ -49,10 +49,16 @@ export type Observer = (entry: Entry) => void
 
 /** A typed fan-out. An observer that throws is dropped, it cannot harm the writer or the others. */
 export class Journal {
-  readonly #observers = new Set<Observer>()
+  /** Each with the least status of an exchange that it looks at. */
+  readonly #observers = new Map<Observer, () => number>()
+
+  /** Exchanges below this status interest nobody: whoever would have to bring them from afar may leave them out. */
+  get least(): number {
+    return Math.min(noExchanges, ...this.#observers.values().map((least) => least()))
+  }
 
   write(entry: Entry): void {
-    for (const observer of this.#observers) {
+    for (const observer of this.#observers.keys()) {
       try {
         observer(entry)
       } catch {
@@ -61,8 +67,12 @@ export class Journal {
     }
   }
 
-  subscribe(observer: Observer): Disposable {
-    this.#observers.add(observer)
+  /** `least` says from which status on exchanges are looked at: all by default, `noExchanges` for none. */
+  subscribe(observer: Observer, least: () => number = () => 0): Disposable {
+    this.#observers.set(observer, least)
     return { [Symbol.dispose]: () => void this.#observers.delete(observer) }
   }
 }
+
+/** Above every status. */
+export const noExchanges = 1_000

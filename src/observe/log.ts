@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream'
-import type { Entry, Journal } from './journal.ts'
+import { noExchanges, type Entry, type Journal } from './journal.ts'
 import { painter } from './color.ts'
 import type { Format, Listening } from './format.ts'
 import { accessLine, announcementLine, banner, noticeLine, outputLine, type Look } from './pretty.ts'
@@ -49,10 +49,14 @@ export async function openLog(options: LogOptions): Promise<Log> {
     early = null
     for (const entry of waiting) write(entry)
   }
+  const leastStatus = (): number => {
+    if (access === 'none' || least > levels.indexOf('error')) return noExchanges
+    return access === 'errors' || least > levels.indexOf('info') ? 500 : 0
+  }
   const subscription = options.journal.subscribe((entry) => {
     if (early && early.length < maxEarly) early.push(entry)
     else write(entry)
-  })
+  }, leastStatus)
   return {
     listening(facts) {
       for (const line of format.listening(facts)) sink.write(line)

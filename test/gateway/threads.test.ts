@@ -12,7 +12,7 @@ import type { FrontDoor } from '../../src/gateway/front-door.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import type { GatewayReport } from '../../src/model/protocol.ts'
 import type { Target } from '../../src/model/route.ts'
-import { Journal, type Entry } from '../../src/observe/journal.ts'
+import { Journal, noExchanges, type Entry } from '../../src/observe/journal.ts'
 import { settings } from '../model/world.ts'
 import { tableOf } from '../support/table.ts'
 import { eventually } from '../support/wait.ts'
@@ -22,6 +22,8 @@ interface Stage extends AsyncDisposable {
   readonly workers: Worker[]
   readonly reports: GatewayReport[]
   readonly entries: Entry[]
+  /** From which status on exchanges are looked at. */
+  readonly interest: { least: number }
   readonly upstream: http.Server
   /** Where `hello` goes from now on. */
   route(target: Target, draining?: number[], maxHeld?: number): void
@@ -38,7 +40,11 @@ async function stage(answer: http.RequestListener): Promise<Stage> {
   const reports: GatewayReport[] = []
   const entries: Entry[] = []
   const journal = new Journal()
-  journal.subscribe((entry) => void entries.push(entry))
+  const interest = { least: 0 }
+  journal.subscribe(
+    (entry) => void entries.push(entry),
+    () => interest.least,
+  )
   const gateway = await openFrontDoor({
     host: '127.0.0.1',
     port: 0,
@@ -57,6 +63,7 @@ async function stage(answer: http.RequestListener): Promise<Stage> {
     workers,
     reports,
     entries,
+    interest,
     upstream,
     ready,
     route: (target, draining, max = route.hold.max) => {
@@ -94,6 +101,23 @@ test('two threads share a port: every connection is served, and each exchange is
   const before = it.entries.length
   for (let i = 0; i < 40; i++) assert.equal(await ask(it.gateway), '200 hi')
   await soon(() => assert.ok(it.entries.filter((entry) => entry.type === 'exchange').length >= before + 40))
+})
+
+test('exchanges that nobody looks at are not brought from their threads, until somebody does', async () => {
+  await using it = await stage((_request, response) => void response.end('hi'))
+  it.route(it.ready)
+  it.interest.least = noExchanges
+  await soon(async () => {
+    const before = it.entries.length
+    for (let i = 0; i < 40; i++) assert.equal(await ask(it.gateway), '200 hi')
+    assert.equal(it.entries.length, before)
+  })
+  it.interest.least = 0
+  const before = it.entries.length
+  await soon(async () => {
+    assert.equal(await ask(it.gateway), '200 hi')
+    assert.ok(it.entries.length > before)
+  })
 })
 
 test('a run is drained when the last thread has nothing in flight on it', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import test from 'node:test'
 import type { Listening } from '../../src/observe/format.ts'
-import { Journal, type Entry } from '../../src/observe/journal.ts'
+import { Journal, noExchanges, type Entry } from '../../src/observe/journal.ts'
 import { openLog, type LogOptions } from '../../src/observe/log.ts'
 
 const facts: Listening = {
@@ -118,6 +118,19 @@ test('access lines can be limited to errors, or left out', async () => {
   assert.equal(await count({}), 3)
   assert.equal(await count({ access: 'errors' }), 1)
   assert.equal(await count({ access: 'none' }), 0)
+})
+
+test('a log says from which status on it looks at requests', async () => {
+  const least = async (options: Partial<LogOptions>): Promise<number> => {
+    const journal = new Journal()
+    await using _ = await openLog({ journal, out: new PassThrough(), format: 'json', color: false, ...options })
+    return journal.least
+  }
+  assert.equal(await least({}), 0)
+  assert.equal(await least({ access: 'errors' }), 500)
+  assert.equal(await least({ level: 'warn' }), 500)
+  assert.equal(await least({ access: 'none' }), noExchanges)
+  assert.equal(await least({ level: 'silent' }), noExchanges)
 })
 
 test('a level leaves out what is less severe, but never where the gateway listens', async () => {
