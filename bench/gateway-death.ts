@@ -19,7 +19,7 @@ import { eventually } from '../test/support/wait.ts'
 const { values } = parseArgs({ options: { kills: { type: 'string' }, rps: { type: 'string' } } })
 const [kills, rps] = [Number(values.kills ?? 50), Number(values.rps ?? 600)]
 const clients = 4
-const grace = 2_000
+const grace = 10_000
 
 await using folder = await createFolder({
   config: { guard: { grace: `${grace}ms` }, log: { access: 'none' }, apps: { two: { instances: 2 } } },

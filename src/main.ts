@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { openAdmin } from './admin/admin.ts'
 import type { Control } from './admin/control.ts'
 import { openControlSocket } from './admin/socket.ts'
@@ -14,16 +13,17 @@ import type { Running, UpOptions } from './lib/running.ts'
 import { StartError } from './lib/start-error.ts'
 import { quaymasterVersion } from './lib/version.ts'
 import { openAdoption } from './main/adoption.ts'
+import { awaitFirstVerdicts } from './main/greet.ts'
 import { perform } from './main/perform.ts'
 import { quarantineOf } from './main/quarantine.ts'
 import { recentOutput } from './main/recent.ts'
 import { reloader } from './main/reload.ts'
 import { remember } from './main/remember.ts'
+import { idle, openSuccession } from './main/succession.ts'
 import { retainVersions } from './main/retain.ts'
 import { loadRequest, settingsOf } from './main/settings.ts'
 import { stampOf } from './model/crash.ts'
 import { routeChange } from './model/derive.ts'
-import type { Fleet } from './model/fleet.ts'
 import { limitedRuns } from './model/recycle.ts'
 import type { Launch } from './model/protocol.ts'
 import { describeFleet, type StatusDocument } from './model/status.ts'
@@ -56,6 +56,7 @@ export async function up(options: UpOptions): Promise<Running> {
   }
 
   // First in, last out: whoever holds the control socket owns the state folder.
+  const { inherited } = options
   const socket = opened.use(await openControlSocket(config.stateDir))
   const format = options.json || !process.stdout.isTTY ? 'json' : 'pretty'
   const log = opened.use(await openLog({ journal, out: process.stdout, format, color: options.color, ...config.log }))
@@ -73,6 +74,7 @@ export async function up(options: UpOptions): Promise<Running> {
   const gateway = opened.use(
     await openFrontDoor({
       ...config.listen,
+      inherited: inherited?.descriptors,
       auth: { tokens },
       journal,
       clock,
@@ -182,6 +184,7 @@ export async function up(options: UpOptions): Promise<Running> {
     rollBack: (app, version) => rollBack(shop, app, version),
     deploy: (app, file, bytes) => deploy(shop, app, file, bytes),
     down: () => void running.close(),
+    upgrade: () => running.upgrade(),
     output: (app, last) => recentOutput(processes, supervisor.fleet, app, last),
     crashes: (app) => crashes.list(app),
     quarantine: (app) => quarantineOf(supervisor.fleet, app, epoch),
@@ -189,7 +192,12 @@ export async function up(options: UpOptions): Promise<Running> {
     journal,
   }
   const admin = opened.use(
-    await openAdmin({ ...config.admin, control, authorise: (token) => opensEverything(tokens, token) }),
+    await openAdmin({
+      ...config.admin,
+      port: inherited?.adminPort ?? config.admin.port,
+      control,
+      authorise: (token) => opensEverything(tokens, token),
+    }),
   )
 
   await strays
@@ -206,7 +214,7 @@ export async function up(options: UpOptions): Promise<Running> {
   })
   void intake.looked.then(() => adoption.finish((app) => settingsFor(config, app)))
   // Who asks for an app that goes on shall not be told that there is none.
-  await Promise.race([adoption.settled, delay(longestWait, undefined, { ref: false })])
+  await adoption.settled
   gateway.open()
 
   const reload = reloader({
@@ -226,6 +234,29 @@ export async function up(options: UpOptions): Promise<Running> {
   const { promise: closed, resolve: resolveClosed } = Promise.withResolvers<void>()
   const parts = opened.move()
   let closing: Promise<void> | null = null
+  let heirCode: number | null = null
+  const succession = openSuccession({
+    again: options.again,
+    inherited: () =>
+      gateway.descriptors && { descriptors: gateway.descriptors, port: gateway.port, adminPort: admin.port },
+    letGo: async () => {
+      supervisor.letGo()
+      await processes.letGo()
+      intake?.letGo()
+      await admin[Symbol.asyncDispose]()
+      await socket[Symbol.asyncDispose]()
+    },
+    leave: async () => {
+      gateway.leave()
+      await idle(gateway)
+      await parts.disposeAsync()
+    },
+    notice,
+    over: (code) => {
+      heirCode = code
+      resolveClosed()
+    },
+  })
   const close = async (): Promise<void> => {
     try {
       await gateway.stopAccepting()
@@ -239,7 +270,11 @@ export async function up(options: UpOptions): Promise<Running> {
     adminUrl: admin.url,
     waitingFor,
     bequest: grace === null || options.guard === null ? null : config.stateDir,
-    close: () => (closing ??= close()),
+    upgrade: () => succession.upgrade(),
+    get heirCode() {
+      return heirCode
+    },
+    close: () => (closing ??= succession.close() ?? close()),
     kill: async () => {
       for (const app of supervisor.fleet.apps.values()) for (const it of app.instances) processes.kill(it.run)
       await running.close()
@@ -247,8 +282,7 @@ export async function up(options: UpOptions): Promise<Running> {
     closed,
   }
   socket.serve(control)
-  // So that the greeting can say of each app what became of it, or at least where it will be.
-  if (format === 'pretty') await supervisor.until(isSettled, AbortSignal.timeout(firstVerdicts)).catch(() => {})
+  if (format === 'pretty') await awaitFirstVerdicts(supervisor)
   const document = status()
   log.listening({
     version: quaymasterVersion(),
@@ -262,14 +296,4 @@ export async function up(options: UpOptions): Promise<Running> {
     apps: document.apps,
   })
   return running
-}
-
-/** How long the greeting waits for the first look at the apps (milliseconds). */
-const firstVerdicts = 300
-
-/** How long connections wait for those apps that an earlier gateway left (milliseconds). */
-const longestWait = 1_000
-
-function isSettled(fleet: Fleet): boolean {
-  return fleet.apps.size > 0 && fleet.apps.values().every((app) => app.standing.kind !== 'settling')
 }

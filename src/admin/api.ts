@@ -57,6 +57,18 @@ export function createApi(control: Control): Hono {
   })
   api.get('/logs', (c) => logs(c, control))
   api.get('/events', () => events(control))
+  api.post('/upgrade', async (c) => {
+    const { pid } = control.status()
+    try {
+      await control.upgrade()
+      return c.json({ pid }, 202)
+    } catch (error) {
+      return problem(
+        409,
+        `This gateway (PID ${pid}) serves on: ${error instanceof Error ? error.message : String(error)}`,
+      )
+    }
+  })
   api.post('/down', (c) => {
     // The answer should be on its way before the listener that carries it goes.
     setImmediate(() => control.down())
@@ -67,7 +79,7 @@ export function createApi(control: Control): Hono {
   const reads = ['/version', '/status', '/apps', ...ofApp, '/crashes', '/crashes/:id', '/logs', '/events']
   for (const path of reads) api.all(path, (c) => wrongMethod(c, 'GET, HEAD'))
   const changes = [...verbs, 'clear', 'rollback', 'deploy']
-  for (const path of ['/down', ...changes.map((verb) => `/apps/:name/${verb}`)]) {
+  for (const path of ['/down', '/upgrade', ...changes.map((verb) => `/apps/:name/${verb}`)]) {
     api.all(path, (c) => wrongMethod(c, 'POST'))
   }
   api.notFound((c) => problem(404, `There is no ${c.req.method} ${c.req.path} in this API.`))

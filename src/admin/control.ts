@@ -13,6 +13,8 @@ export interface Control {
   rollBack(app: string, version: string | null): Promise<Outcome>
   /** Puts bytes into the watched folder as `file`. Resolves as `command` does. */
   deploy(app: string, file: string, bytes: AsyncIterable<Uint8Array>): Promise<Outcome>
+  /** Resolves when a new process is prepared to take over, which then begins; rejects with why not. */
+  upgrade(): Promise<void>
   /** Begins the ordered drain and returns at once. */
   down(): void
   /** The newest lines, oldest first; of all apps in the order they were written when `app` is null. */

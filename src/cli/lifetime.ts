@@ -38,7 +38,7 @@ export async function liveUntilStopped(lifetime: Lifetime): Promise<number> {
       if (waiting.length > 0) say(`waiting for: ${waiting.join(', ')}`)
     }, second)
     gateway.close().then(
-      () => end(forced ?? 0),
+      () => end(forced ?? gateway.heirCode ?? 0),
       (error: unknown) => end(lifetime.fail(error)),
     )
   }
@@ -77,6 +77,7 @@ export async function liveUntilStopped(lifetime: Lifetime): Promise<number> {
     ['SIGTERM', stop],
     ['SIGHUP', lifetime.heedsHangup ? stop : () => undefined],
     ['SIGQUIT', stop],
+    ['SIGUSR2', () => void running?.upgrade().catch((error: unknown) => say(`Not upgraded: ${String(error)}`))],
     ['uncaughtException', crash],
     ['unhandledRejection', crash],
   ] as const
@@ -87,7 +88,7 @@ export async function liveUntilStopped(lifetime: Lifetime): Promise<number> {
       (gateway) => {
         running = gateway
         // `quaymaster down` ends it without a signal.
-        void gateway.closed.then(() => end(forced ?? 0))
+        void gateway.closed.then(() => end(forced ?? gateway.heirCode ?? 0))
         if (forced !== null) kill(gateway, forced)
         else if (firstAt !== null) close(gateway)
         return undefined

@@ -164,6 +164,14 @@ function createProgram(done: (code: number) => void): Command {
     })
 
   program
+    .command('upgrade')
+    .description('let a new process, of the code that is on the disk now, take over without a gap')
+    .action(async (_, command: Command) => {
+      const { runUpgrade } = await import('./upgrade.ts')
+      done(await runUpgrade(command.optsWithGlobals()))
+    })
+
+  program
     .command('guard', { hidden: true })
     .argument('<state>')
     .argument('<grace>', 'milliseconds', count(0, Number.MAX_SAFE_INTEGER))

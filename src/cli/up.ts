@@ -1,6 +1,7 @@
-import type { UpOptions } from '../lib/running.ts'
+import type { Inherited, UpOptions } from '../lib/running.ts'
 import { wantsColor } from '../observe/color.ts'
 import { recordCrash } from './crash-record.ts'
+import { inherit, readInheritance } from './inherit.ts'
 import { fail } from './fail.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { isUnderNohup, lookAtStdin } from './hangup.ts'
@@ -22,11 +23,13 @@ export async function runUp(args: UpArguments): Promise<number> {
   const parent = parentOf(process.env, heedsHangup)
   // Said to us alone: not to what the configuration runs, either.
   delete process.env['QUAYMASTER_LAUNCHER']
+  const inherited = readInheritance(process.env)
   const exit = process.exit.bind(process)
   const code = await liveWithoutExit({
     start: async () => {
       const { up } = await import('../main.ts')
-      return up(upOptions(args))
+      if (inherited === null) return up(upOptions(args))
+      return await inherit(upOptions(args, inherited), up)
     },
     process,
     say: (line) => void process.stderr.write(`${line}\n`),
@@ -54,7 +57,10 @@ function parentOf(env: NodeJS.ProcessEnv, heedsHangup: boolean): number | null {
   return heedsHangup && env['npm_lifecycle_event'] !== undefined ? process.ppid : null
 }
 
-export function upOptions({ config, state, color, ...args }: UpArguments): UpOptions {
+export function upOptions(
+  { config, state, color, ...args }: UpArguments,
+  inherited: Inherited | null = null,
+): UpOptions {
   return {
     cwd: process.cwd(),
     ...(config === undefined ? {} : { config }),
@@ -62,6 +68,8 @@ export function upOptions({ config, state, color, ...args }: UpArguments): UpOpt
     ...args,
     color: wantsColor({ env: process.env, isTTY: process.stdout.isTTY, wanted: color }),
     guard: process.argv[1] === undefined ? null : [process.execPath, process.argv[1], 'guard'],
+    again: [process.execPath, ...process.execArgv, ...process.argv.slice(1)],
+    inherited,
     startedAt: performance.timeOrigin,
   }
 }

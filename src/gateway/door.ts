@@ -18,6 +18,8 @@ import type { Upstreams } from './upstreams.ts'
 export interface Door {
   credentials: Credentials
   closing: boolean
+  /** Another process accepts: connections are not kept alive. */
+  leaving: boolean
   port: number
   /** The session cookie's name: cookies do not tell ports apart, so that two gateways on one host need two names. */
   cookie: string

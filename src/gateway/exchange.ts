@@ -86,7 +86,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
   }
 
   get mayPersist(): boolean {
-    return !this.#door.closing
+    return !(this.#door.closing || this.#door.leaving)
   }
 
   /** Aborted with an ErrorCode when the exchange has to end; for what cannot be told by a call. */
@@ -294,7 +294,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
     this.#door.inflight.leave(this)
     this.#door.journal.write(story.entry({ client: connection.origin.address, app, run, method, host, target, status }))
     if (status === 101) return
-    if (persist && !this.#door.closing) connection.next()
+    if (persist && this.mayPersist) connection.next()
     else connection.close()
   }
 }

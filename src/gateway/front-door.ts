@@ -14,6 +14,10 @@ export interface FrontDoor extends AsyncDisposable {
   change(routes: RouteChange): void
   configure(auth: Auth): void
   stopAccepting(): Promise<void>
+  /** The listening sockets; null where several threads have their own. */
+  readonly descriptors: readonly number[] | null
+  /** Another process accepts from now on; every client is served once more, streams take leave. */
+  leave(): void
   /** On several threads: as of a moment ago. */
   inflight(): readonly InFlight[]
   traffic(run: number): Traffic

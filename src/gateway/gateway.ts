@@ -47,6 +47,8 @@ export interface GatewayOptions {
   readonly report: (report: GatewayReport) => void
   /** Share the port with other gateways of ours (SO_REUSEPORT). Default: the port is ours alone. */
   readonly reusePort?: boolean
+  /** Descriptors of sockets that listen already. Default: new ones. */
+  readonly inherited?: readonly number[] | undefined
   /** Connections are taken, but wait for `open` before a byte of them is read. Default: they do not. */
   readonly waits?: boolean
   /** Default: a key of this gateway's own, and nobody else to tell of a sign-out. */
@@ -118,8 +120,9 @@ export class Gateway implements AsyncDisposable {
       else socket.destroy()
     })
     if (!options.waits) lobby.open()
-    const create = (): Server => createServer(settings, (socket) => lobby.admit(socket))
-    const { servers, port } = await listen(create, options.host, options.port, options.reusePort)
+    const create = (): Server =>
+      createServer({ ...settings, pauseOnConnect: lobby.isWaiting }, (socket) => lobby.admit(socket))
+    const { servers, port } = await listen(create, options)
     door.port = port
     door.cookie = `quaymaster-${port}`
     return new Gateway(options.host, port, door, index, servers, connections, sweep, lobby)
@@ -181,6 +184,19 @@ export class Gateway implements AsyncDisposable {
     this.#door.hold[Symbol.dispose]()
     this.#door.suspects[Symbol.dispose]()
     await Promise.resolve()
+  }
+
+  /** The listening sockets, for a process that is to accept on them too. */
+  get descriptors(): readonly number[] {
+    return this.#servers.map((server) => (server as { _handle?: { fd?: number } })._handle?.fd ?? -1)
+  }
+
+  /** Somebody else accepts from now on. Every client is served once more and told to come back by another connection. */
+  leave(): void {
+    this.#door.leaving = true
+    for (const server of this.#servers) server.close()
+    const runs = this.inflight().flatMap(({ run }) => (run === null ? [] : [run]))
+    this.#door.inflight.drain([...new Set(runs)], [])
   }
 
   /** A browser signed out at another gateway that shares the key. */
@@ -245,6 +261,7 @@ function createDoor(options: GatewayOptions, sweep: Sweep, index: RouteIndex, ro
     index,
     credentials: new Credentials(auth),
     closing: false,
+    leaving: false,
     port,
     cookie: '',
     sessions: new Sessions(sessions),

@@ -1,9 +1,18 @@
+import { once } from 'node:events'
 import type { AddressInfo, ListenOptions, Server } from 'node:net'
 
 import { StartError } from '../lib/start-error.ts'
 
 /** How often a free port of one address family is tried on the other. */
 const attempts = 20
+
+export interface Place {
+  readonly host: string
+  readonly port: number
+  readonly reusePort?: boolean | undefined
+  /** Descriptors of sockets that listen already: another process of ours opened them. */
+  readonly inherited?: readonly number[] | undefined
+}
 
 export interface Listening {
   readonly servers: readonly Server[]
@@ -16,10 +25,13 @@ export interface Listening {
  */
 export async function listen(
   create: () => Server,
-  host: string,
-  port: number,
-  reusePort: boolean = false,
+  { host, port, reusePort = false, inherited = [] }: Place,
 ): Promise<Listening> {
+  if (inherited.length > 0) {
+    const servers = await Promise.all(inherited.map((fd) => listenOn(create(), fd)))
+    const [address] = servers.map((server) => server.address() as AddressInfo)
+    return { servers, port: address?.port ?? port }
+  }
   if (host !== 'localhost') {
     const server = create()
     return { servers: [server], port: await bind(server, { host, port, exclusive: true, reusePort }, host) }
@@ -39,6 +51,12 @@ export async function listen(
       if (port !== 0 || attempt === attempts) throw error
     }
   }
+}
+
+async function listenOn(server: Server, fd: number): Promise<Server> {
+  server.listen({ fd, exclusive: true })
+  await once(server, 'listening')
+  return server
 }
 
 function bind(server: Server, options: ListenOptions & { port: number }, host: string): Promise<number> {

@@ -12,8 +12,14 @@ export class Lobby implements Disposable {
     this.#enter = enter
   }
 
+  /** Before it is open; sockets have to come paused then, because nobody reads who could keep what is read. */
+  get isWaiting(): boolean {
+    return this.#waiting !== null
+  }
+
+  /** A socket of a server that was made while this waited comes paused, then and later. */
   admit(socket: Socket): void {
-    if (this.#waiting === null) return this.#enter(socket)
+    if (this.#waiting === null) return this.#let(socket)
     this.#waiting.add(socket)
     // Nobody else listens yet, and an error that nobody hears would end the gateway.
     socket.on('error', ignore)
@@ -23,9 +29,14 @@ export class Lobby implements Disposable {
     const waiting = this.#waiting ?? []
     this.#waiting = null
     for (const socket of waiting) {
-      if (!socket.destroyed) this.#enter(socket)
+      if (!socket.destroyed) this.#let(socket)
       socket.off('error', ignore)
     }
+  }
+
+  #let(socket: Socket): void {
+    this.#enter(socket)
+    if (socket.isPaused()) socket.resume()
   }
 
   [Symbol.dispose](): void {

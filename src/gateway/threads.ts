@@ -51,7 +51,7 @@ export class GatewayThreads implements FrontDoor {
   static async listen(options: ThreadsOptions): Promise<GatewayThreads> {
     const { host, count } = options
     // Another program may share the port with us only by an accident that this look prevents.
-    const { servers, port } = await listen(() => createServer(), host, options.port)
+    const { servers, port } = await listen(() => createServer(), { host, port: options.port })
     await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
     const gateway = new GatewayThreads(options, port)
     try {
@@ -103,6 +103,14 @@ export class GatewayThreads implements FrontDoor {
     this.#closing = true
     this.#tell({ type: 'stop' })
     await Promise.resolve()
+  }
+
+  get descriptors(): null {
+    return null
+  }
+
+  leave(): void {
+    void this.stopAccepting()
   }
 
   inflight(): readonly InFlight[] {

@@ -17,8 +17,18 @@ export interface UpOptions {
   readonly color: boolean
   /** What ends a fleet whose gateway has died, without its arguments; null: nobody does. */
   readonly guard: readonly string[] | null
+  /** The command line that starts a gateway like this one, from the code that lies on the disk then; null: unknown. */
+  readonly again: readonly string[] | null
+  /** What an earlier gateway hands over: its listening sockets, and where they and the admin listener are. */
+  readonly inherited: Inherited | null
   /** When the process started, in milliseconds since the epoch: the banner says how long it took. */
   readonly startedAt: number
+}
+
+export interface Inherited {
+  readonly descriptors: readonly number[]
+  readonly port: number
+  readonly adminPort: number
 }
 
 /** A gateway that is up. */
@@ -30,6 +40,10 @@ export interface Running {
   waitingFor(): readonly string[]
   /** The ordered drain. Twice is harmless. */
   close(): Promise<void>
+  /** Hands everything over to a new process of the code that lies on the disk now. Rejects with the reason when it cannot. */
+  upgrade(): Promise<void>
+  /** Of the process that everything was handed over to, once that has ended; else null. */
+  readonly heirCode: number | null
   /** Ends every child at once. */
   kill(): Promise<void>
   /** Where to leave word for the next gateway, when this one may die without ending its apps; null: it must end them. */

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { AppSettings } from '../model/settings.ts'
 import type { Adoptee, Event } from '../model/protocol.ts'
 import { type Left, versionAt } from '../supervisor/left.ts'
@@ -8,9 +9,12 @@ export interface Adoption {
   tell(event: IntakeEvent): void
   /** The intake has seen everything there is: apps of which it did not tell have left, and what runs of them ends. */
   finish(settingsFor: (app: string) => AppSettings): void
-  /** Resolves when of each app that was left it is known what becomes of it. */
+  /** Resolves when of each app that was left it is known what becomes of it, or when that takes too long. */
   readonly settled: Promise<void>
 }
+
+/** How long clients wait for that (milliseconds). */
+const longest = 1_000
 
 /** Stands between intake and supervisor until everything that an earlier gateway left has found its app. */
 export function openAdoption(left: Left, url: string, send: (event: Event) => void): Adoption {
@@ -40,7 +44,7 @@ export function openAdoption(left: Left, url: string, send: (event: Event) => vo
   }
   if (undecided.size === 0) resolve()
   return {
-    settled,
+    settled: Promise.race([settled, delay(longest, undefined, { ref: false })]),
     tell(event) {
       if (event.type !== 'vanished') handOver(event.app, event.settings)
       send(event)

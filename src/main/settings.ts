@@ -1,10 +1,11 @@
 import type { Config } from '../config/complete.ts'
 import type { UserAppConfig } from '../config/config.ts'
-import type { LoadOptions } from '../config/load.ts'
+import { loadConfig, type LoadOptions } from '../config/load.ts'
 import { parseManifest } from '../config/manifest.ts'
 import { formatProblems } from '../config/problem.ts'
 import { settingsFor } from '../config/settings.ts'
 import type { UpOptions } from '../lib/running.ts'
+import { StartError } from '../lib/start-error.ts'
 import type { Settings } from '../supervisor/discover.ts'
 
 /** What the intake needs to know of the configuration. */
@@ -23,4 +24,10 @@ export function settingsOf(config: Config): Settings {
 export function loadRequest(options: UpOptions): LoadOptions {
   const { cwd, config, apps, host, port, adminPort, stateDir, workers } = options
   return { cwd, file: config, overrides: { apps, host, port, adminPort, state: stateDir, workers } }
+}
+
+/** Throws a StartError when a gateway could not be started with this configuration. */
+export async function checkConfig(options: UpOptions): Promise<void> {
+  const loaded = await loadConfig(loadRequest(options))
+  if (!loaded.ok) throw new StartError(formatProblems(loaded.problems, options.cwd), 2)
 }

@@ -46,15 +46,16 @@ export interface Intake extends AsyncDisposable {
   judgeAnew(app: string, entry?: string): Promise<Told>
   /** The entry of `apps/` that is this app, if a file is. */
   entryOf(app: string): string | null
+  /** Takes nothing away any more: another gateway goes on with what runs from the copies. */
+  letGo(): void
 }
 
 /** Rejects when `appsDir` is no folder. Resolves when it is watched, whether or not it exists yet, and the first look through it has begun. */
 export async function openIntake(options: IntakeOptions): Promise<Intake> {
   const appsDir = path.resolve(options.appsDir)
   const absence = await findAbsence(appsDir)
-  const { stateDir, notice, inherited = [] } = options
-  const versions = await Versions.open({ appsDir, stateDir, notice }, inherited)
-  const archive = await Archive.open({ stateDir: options.stateDir, clock: options.clock, notice })
+  const versions = await Versions.open({ ...options, appsDir }, options.inherited)
+  const archive = await Archive.open(options)
   const intake = new WatchedFolder({ ...options, appsDir }, versions, archive)
   await intake.open(absence)
   return intake
@@ -171,6 +172,10 @@ class WatchedFolder implements Intake {
 
   entryOf(app: string): string | null {
     return this.#household.claims.owner(app)?.name ?? null
+  }
+
+  letGo(): void {
+    this.#household.bench.versions.letGo()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

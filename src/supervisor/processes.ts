@@ -8,7 +8,8 @@ import { Pace } from './pace.ts'
 import { Ports } from './ports.ts'
 import { ProcessTable } from './process-table.ts'
 import { Ring } from './ring.ts'
-import { Run, type Habitat } from './run.ts'
+import type { Habitat } from './habitat.ts'
+import { Run } from './run.ts'
 import type { Usage } from './usage.ts'
 import type { Left } from './left.ts'
 import { Pipes } from './pipes.ts'
@@ -146,6 +147,15 @@ export class Processes implements AsyncDisposable {
 
   async memory(run: number, limit: number): Promise<number | null> {
     return (await this.#runs.get(run)?.memory(limit)) ?? null
+  }
+
+  /** Another gateway goes on with everything that is on file; afterwards there is nothing here to end. */
+  async letGo(): Promise<void> {
+    const runs = [...this.#runs.values()]
+    this.#closed = true
+    this.#runs.clear()
+    await Promise.all(runs.map(async (run) => await run.letGo()))
+    await this.#roll[Symbol.asyncDispose]()
   }
 
   /** Kills whatever is left. */

@@ -82,6 +82,8 @@ export class InstanceRoll implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // After it was let go the file is another gateway's.
+    if (this.#closed) return
     await this.#writing
     await this.#next
     this.#closed = true

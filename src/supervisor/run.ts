@@ -1,47 +1,23 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Clock } from '../lib/clock.ts'
-import type { Effect, Event, Exit, Traffic } from '../model/protocol.ts'
-import type { OutputLine } from '../observe/journal.ts'
+import type { Effect, Exit } from '../model/protocol.ts'
 import { takeOver } from './adopted-child.ts'
 import { messageOf } from './errno.ts'
+import { failed } from './exits.ts'
+import type { Habitat, Spawn } from './habitat.ts'
 import type { Adoptable } from './left.ts'
-import type { MemoryWatch } from './memory.ts'
 import { fairProbe, lookAgain } from './fair-probe.ts'
 import { isOccupied } from './listeners.ts'
 import { Output } from './output.ts'
-import type { Pace } from './pace.ts'
-import type { Pipes } from './pipes.ts'
-import type { Ports } from './ports.ts'
 import type { Subject } from './probe.ts'
-import { lookUp, type ProcessTable } from './process-table.ts'
+import { lookUp } from './process-table.ts'
 import { ProcessTree } from './process-tree.ts'
 import { spawnChild, type Child } from './spawn.ts'
 import { memoryOf, usageOf, type Usage } from './usage.ts'
-import type { InstanceRoll, Recorded } from './roll.ts'
-import type { Notice } from './notice.ts'
+import type { Recorded } from './roll.ts'
 import { vitalsOf } from './vitals.ts'
 
-type Spawn = Pick<Extract<Effect, { readonly type: 'spawn' }>, 'app' | 'run' | 'launch'>
 type ProbeEffect = Extract<Effect, { readonly type: 'probe' }>
-
-/** What all runs of a gateway share. */
-export interface Habitat {
-  readonly clock: Clock
-  readonly ports: Ports
-  readonly table: ProcessTable
-  readonly pace: Pace
-  readonly pipes: Pipes
-  readonly roll: InstanceRoll
-  environment(spawn: Spawn, port: number, marker: string): Promise<Record<string, string>>
-  output(line: OutputLine): void
-  report(event: Extract<Event, { readonly type: 'spawned' | 'probed' }>): void
-  traffic(run: number): Traffic
-  readonly notice: Notice
-  readonly memory: MemoryWatch
-  /** An instance could not be looked at, because of us. */
-  readonly blind: (reason: string) => void
-}
 
 /** A run that has a process. */
 interface Life {
@@ -82,6 +58,9 @@ export class Run {
   #memory: number | null = null
   #pending: NodeJS.Timeout | null = null
   #probing = false
+  #output: Output | null = null
+  /** Whether it is another gateway's now. */
+  #others = false
 
   constructor(spawn: Spawn, habitat: Habitat, left: Adoptable | null = null) {
     this.#spawn = spawn
@@ -104,8 +83,8 @@ export class Run {
       if (this.#pending) clearTimeout(this.#pending)
       this.#ended.abort()
       // Not waited for: what a later gateway looks for there is recognised as gone anyway.
-      void this.#habitat.roll.drop(run)
-      if (this.#recorded?.pipes) void this.#habitat.pipes.release(this.#recorded.pipes)
+      if (!this.#others) void this.#habitat.roll.drop(run)
+      if (!this.#others && this.#recorded?.pipes) void this.#habitat.pipes.release(this.#recorded.pipes)
       this.#settle()
     }
   }
@@ -121,6 +100,14 @@ export class Run {
     this.#wish = 'kill'
     this.#note({ ending: true })
     void this.#tree?.kill()
+  }
+
+  /** Another gateway goes on with it: nothing is read, said or signalled here any more. */
+  async letGo(): Promise<void> {
+    this.#others = true
+    if (this.#pending) clearTimeout(this.#pending)
+    this.#ended.abort()
+    await this.#output?.finish(0)
   }
 
   survivors(): readonly { readonly pid: number; readonly name: string }[] {
@@ -153,7 +140,9 @@ export class Run {
     if ('error' in life) return failed(life.error)
     const { child, port, tree, output } = life
     this.#enforce()
+    this.#output = output
     const { code, signal } = await child.ended
+    if (this.#others) return failed('it belongs to another gateway')
     tree.rootEnded()
     const asked = this.#wish !== 'live'
     const outOfMemory = !asked && signal === 'SIGKILL' && this.#habitat.memory.hasStruck()
@@ -293,8 +282,4 @@ export class Run {
     this.#memory = vitalsOf(this.#subject.pid)?.memory ?? this.#memory
     this.#habitat.report({ type: 'probed', run: effect.run, result })
   }
-}
-
-function failed(error: string): Exit {
-  return { code: null, signal: null, error, lastLine: null, portTaken: false, outOfMemory: false, memory: null }
 }

@@ -89,7 +89,14 @@ export class Supervisor implements AsyncDisposable {
     await this.until((fleet) => fleet.apps.values().every((app) => app.instances.length === 0))
   }
 
+  /** Decides nothing any more: another gateway does. */
+  letGo(): void {
+    this.#closed = true
+    if (this.#timer) clearTimeout(this.#timer)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return
     await this.close()
     this.#closed = true
     if (this.#timer) clearTimeout(this.#timer)

@@ -67,6 +67,8 @@ export class Versions implements AsyncDisposable {
   readonly #busy = new Map<string, Promise<unknown>>()
   #uses = 0
   #fallbackTold = false
+  /** Whether another gateway runs from the copies. */
+  #others = false
 
   private constructor(options: VersionsOptions) {
     this.#options = options
@@ -116,9 +118,15 @@ export class Versions implements AsyncDisposable {
     void this.#delete(app, () => this.#kept.filter((it) => it.app === app && !(version && it.versions.has(version))))
   }
 
+  /** All copies stay: another gateway knows of them. */
+  letGo(): void {
+    this.#others = true
+  }
+
   /** Takes the hidden files out of `apps/`. What runs from them has been opened and goes on. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.#busy.values())
+    if (this.#others) return
     const hidden = this.#kept.filter((it) => path.basename(it.file).startsWith(prefix))
     for (const { file } of hidden) await rm(file, { force: true }).catch(() => undefined)
     this.#kept.length = 0
@@ -194,7 +202,7 @@ export class Versions implements AsyncDisposable {
 
   async #delete(app: string, choose: () => readonly Kept[]): Promise<void> {
     await this.#alone(app, async () => {
-      for (const it of choose()) {
+      for (const it of this.#others ? [] : choose()) {
         this.#kept.splice(this.#kept.indexOf(it), 1)
         await rm(it.file, { force: true }).catch(() => undefined)
         // Fails, as it should, while another copy is in the same folder.

@@ -49,6 +49,7 @@ export class FakeControl implements Control {
   deploy(app: string): Promise<Awaited<ReturnType<Control['command']>>> {
     return Promise.resolve({ ok: false, reason: `${app} is not taken`, known: true })
   }
+  async upgrade(): Promise<void> {}
 
   down(): void {
     this.downs += 1

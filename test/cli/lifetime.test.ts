@@ -124,6 +124,7 @@ class FakeGateway implements Running {
   readonly url = 'http://localhost:1/'
   readonly adminUrl = null
   bequest: string | null = null
+  readonly heirCode = null
   readonly closed: Promise<void>
   readonly began: Promise<void>
   readonly closing: Promise<void>
@@ -156,6 +157,8 @@ class FakeGateway implements Running {
     this.#beginClosing()
     return this.closed
   }
+
+  async upgrade(): Promise<void> {}
 
   kill(): Promise<void> {
     this.kills += 1

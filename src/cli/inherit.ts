@@ -1,0 +1,32 @@
+import { once } from 'node:events'
+import type { Inherited, Running, UpOptions } from '../lib/running.ts'
+import { StartError } from '../lib/start-error.ts'
+import { checkConfig } from '../main/settings.ts'
+import { inheritance } from '../main/heir.ts'
+
+/** What an earlier gateway hands over to this process, if one has started it. Said to us alone. */
+export function readInheritance(env: NodeJS.ProcessEnv): Inherited | null {
+  const text = env[inheritance]
+  delete env[inheritance]
+  return text === undefined || !process.send ? null : (JSON.parse(text) as Inherited)
+}
+
+/** Starts when the earlier gateway has let go of everything, and tells it how that went. */
+export async function inherit(options: UpOptions, start: (options: UpOptions) => Promise<Running>): Promise<Running> {
+  try {
+    await checkConfig(options)
+    process.send?.('prepared')
+    const taking = once(process, 'message')
+    const left = once(process, 'disconnect').then(() => {
+      throw new StartError('The gateway to follow has ended.')
+    })
+    await Promise.race([taking, left])
+    left.catch(() => {})
+    const running = await start(options)
+    process.send?.('up')
+    return running
+  } catch (error) {
+    process.send?.({ failed: error instanceof Error ? error.message : String(error) })
+    throw error
+  }
+}

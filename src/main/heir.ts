@@ -1,0 +1,61 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Inherited } from '../lib/running.ts'
+
+/** How long the new process may take to read its configuration, and then to take everything over (milliseconds). */
+const patience = 20_000
+
+/** The name of the variable that tells a new process what it inherits. */
+export const inheritance = 'QUAYMASTER_INHERITS'
+
+/**
+ * Starts the process that shall follow this one and resolves when it has read its configuration and is prepared to take
+ * over; until then nothing has changed here. Rejects with why it is not.
+ */
+export async function prepareHeir(again: readonly string[], inherited: Inherited): Promise<ChildProcess> {
+  const [file = '', ...args] = again
+  const { descriptors } = inherited
+  // 0 to 2 are as here, 3 is the channel between us.
+  const theirs = { ...inherited, descriptors: descriptors.map((_, index) => index + 4) }
+  const child = spawn(file, args, {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc', ...descriptors],
+    env: { ...process.env, [inheritance]: JSON.stringify(theirs) },
+  })
+  await hear(child, 'prepared')
+  return child
+}
+
+/** The heir may take what has been let go; resolves when it serves. */
+export async function handOver(child: ChildProcess): Promise<void> {
+  child.send('take')
+  await hear(child, 'up')
+  child.disconnect()
+}
+
+async function hear(child: ChildProcess, word: 'prepared' | 'up'): Promise<void> {
+  const over = new AbortController()
+  const { signal } = over
+  let why = 'see what it wrote'
+  const heard = Promise.withResolvers<void>()
+  const listen = (message: unknown): void => {
+    if (message === word) heard.resolve()
+    else if (typeof message === 'object' && message !== null && 'failed' in message) why = String(message.failed)
+  }
+  child.on('message', listen)
+  const ended = once(child, 'exit', { signal }).then(() => {
+    throw new Error(`the new gateway ended before it was ${word}: ${why}`)
+  })
+  const late = delay(patience, undefined, { signal }).then(() => {
+    child.kill('SIGKILL')
+    throw new Error(`the new gateway was not ${word} within ${patience / 1_000} s`)
+  })
+  ended.catch(() => {})
+  late.catch(() => {})
+  try {
+    await Promise.race([heard.promise, ended, late])
+  } finally {
+    over.abort()
+    child.off('message', listen)
+  }
+}

@@ -1,0 +1,82 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { FrontDoor } from '../gateway/front-door.ts'
+import type { Inherited } from '../lib/running.ts'
+import { handOver, prepareHeir } from './heir.ts'
+
+export interface SuccessionOptions {
+  readonly again: readonly string[] | null
+  /** Null when it cannot be handed over. */
+  readonly inherited: () => Inherited | null
+  /** Lets go of the apps and the state folder; the front door serves on with what it knows. */
+  readonly letGo: () => Promise<void>
+  /** Closes the front door, last words included, and everything else. */
+  readonly leave: () => Promise<void>
+  readonly notice: (level: 'info' | 'warn' | 'error', message: string) => void
+  /** The new process has ended, with this exit code. */
+  readonly over: (code: number) => void
+}
+
+export interface Succession {
+  /** Resolves when a new process is prepared and is being given everything; rejects with why there is none. */
+  upgrade(): Promise<void>
+  /** Ends the new process in order, and resolves when it has; null while there is none. */
+  close(): Promise<void> | null
+}
+
+/**
+ * From one process to the next. This one stays as a thin parent until the other ends, because whoever started it, a
+ * terminal, npm or systemd, knows only this one.
+ */
+export function openSuccession(options: SuccessionOptions): Succession {
+  const { again, inherited, letGo, leave, notice, over } = options
+  let begun = false
+  let heir: ChildProcess | null = null
+  let ended: Promise<void> = Promise.resolve()
+  const succeed = async (child: ChildProcess): Promise<void> => {
+    // The answer to whoever asked for it goes out first.
+    await delay(50)
+    heir = child
+    await letGo()
+    // If this fails nobody looks after the apps: then it has to end this process, and the guardian acts.
+    await handOver(child)
+    notice('info', `Another process goes on: PID ${child.pid}.`)
+    await leave()
+  }
+  return {
+    async upgrade() {
+      if (begun) throw new Error('an upgrade is under way already')
+      const heritage = inherited()
+      if (again === null || heritage === null)
+        throw new Error('a gateway with several workers cannot be handed over; restart it')
+      begun = true
+      try {
+        const child = await prepareHeir(again, heritage)
+        ended = once(child, 'exit').then(([code]) => over(Number(code ?? 1)))
+        void succeed(child)
+      } catch (error) {
+        begun = false
+        throw error
+      }
+    },
+    close() {
+      if (heir === null) return null
+      heir.kill('SIGTERM')
+      return ended
+    },
+  }
+}
+
+/** Waits until nothing is in flight: not before clients that have just come have asked, and not for ever. */
+export async function idle(gateway: FrontDoor): Promise<void> {
+  const begun = performance.now()
+  for (;;) {
+    const passed = performance.now() - begun
+    if (passed > longest || (passed > soonest && gateway.inflight().length === 0)) return
+    await delay(50)
+  }
+}
+
+const soonest = 1_000
+const longest = 10_000

@@ -1,0 +1,31 @@
+import type { Clock } from '../lib/clock.ts'
+import type { Effect, Event, Traffic } from '../model/protocol.ts'
+import type { OutputLine } from '../observe/journal.ts'
+import type { MemoryWatch } from './memory.ts'
+import type { Notice } from './notice.ts'
+import type { Pace } from './pace.ts'
+import type { Pipes } from './pipes.ts'
+import type { Ports } from './ports.ts'
+import type { ProcessTable } from './process-table.ts'
+import type { InstanceRoll } from './roll.ts'
+
+/** What is asked for when a run begins. */
+export type Spawn = Pick<Extract<Effect, { readonly type: 'spawn' }>, 'app' | 'run' | 'launch'>
+
+/** What all runs of a gateway share. */
+export interface Habitat {
+  readonly clock: Clock
+  readonly ports: Ports
+  readonly table: ProcessTable
+  readonly pace: Pace
+  readonly pipes: Pipes
+  readonly roll: InstanceRoll
+  environment(spawn: Spawn, port: number, marker: string): Promise<Record<string, string>>
+  output(line: OutputLine): void
+  report(event: Extract<Event, { readonly type: 'spawned' | 'probed' }>): void
+  traffic(run: number): Traffic
+  readonly notice: Notice
+  readonly memory: MemoryWatch
+  /** An instance could not be looked at, because of us. */
+  readonly blind: (reason: string) => void
+}

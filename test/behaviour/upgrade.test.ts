@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { createFolder } from '../support/folder.ts'
+import { startGateway } from '../support/gateway.ts'
+import { ask } from '../support/http.ts'
+import { failures, startLoad } from '../support/load.ts'
+import { isAlive } from '../support/processes.ts'
+import { eventually, within } from '../support/wait.ts'
+
+const apps = { 'hello.cjs': 'hello.cjs', 'slow.cjs': 'slow-response.cjs' }
+
+test('upgrade hands port and apps to a new process: no request fails, what is in flight finishes, signals still end it', async (t) => {
+  await using gateway = await startGateway({ apps, config: { log: { access: 'none' } } })
+  const hello = await gateway.events.ready('hello')
+  await gateway.events.ready('slow')
+  const answer = ask(gateway, '/slow/?ms=2500')
+  await gateway.events.waitFor(({ line }) => line === 'began /?ms=2500', 'the request')
+  await using load = startLoad(gateway, { rps: 200, path: '/hello/', headers: { connection: 'close' } })
+  const since = gateway.events.mark()
+  const { code, stdout, stderr } = await gateway.folder.cli('upgrade')
+  assert.equal(code, 0, stderr)
+  const pid = Number(/goes on as PID (\d+)/.exec(stdout)?.[1])
+  assert.notEqual(pid, gateway.pid)
+  const listening = await gateway.events.waitFor(({ event }) => event === 'listening', 'the new gateway', { since })
+  assert.equal(listening.pid, pid)
+  assert.equal((await gateway.events.ready('hello', { since })).pid, hello.pid)
+  assert.equal((await answer).status, 200)
+  await eventually(() => load.shots.length > 400, { what: 'more requests' })
+  const shots = await load.stop()
+  assert.deepEqual(failures(shots), [])
+  t.diagnostic(`${shots.length} requests, none failed`)
+  assert.equal((await gateway.status()).pid, pid)
+  gateway.child.kill('SIGTERM')
+  assert.equal((await within(gateway.ended, 15_000, 'the end of both')).code, 0)
+  assert.ok(!isAlive(pid) && !isAlive(hello.pid))
+})
+
+test('an upgrade to what cannot start is refused with the reason, and the old one serves on', async () => {
+  await using folder = await createFolder({ apps, config: { starts: { parallel: 4 } } })
+  await using gateway = await startGateway({ folder })
+  const { pid } = await gateway.events.ready('hello')
+  await folder.write('gateway.config.json', '{ "starts": { "parallel": "many" } }')
+  const { code, stderr } = await folder.cli('upgrade')
+  assert.equal(code, 1, stderr)
+  assert.match(stderr, /serves on: the new gateway ended before it was prepared: /)
+  assert.equal((await ask(gateway, '/hello/')).headers['x-pid'], String(pid))
+  assert.equal((await gateway.app('hello')).state, 'ready')
+})
