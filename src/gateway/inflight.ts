@@ -96,7 +96,9 @@ export class Inflight {
   drain(runs: readonly number[], over: readonly number[]): void {
     for (const run of over) this.#leaving.delete(run)
     for (const run of runs) this.#leaving.set(run, 'report')
-    if (runs.length > 0) for (const one of this.#flights) if (one.run !== null && runs.includes(one.run)) one.retire()
+    // Who is retired may end at once, and with that the list changes.
+    if (runs.length > 0)
+      for (const one of this.#flights.filter(({ run }) => run !== null && runs.includes(run))) one.retire()
     for (const run of runs) if (this.count(run) === 0) this.#empty(run)
   }
 
