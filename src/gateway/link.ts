@@ -132,7 +132,8 @@ export class Link {
   #read(size: number): boolean {
     // RFC 9112 §11.1: what comes unasked, or behind a response, would be the answer to somebody else's request.
     if (this.user === null || this.#state === ended) {
-      this.destroy()
+      // Whoever uses it has its response, and is told that there is nothing more to wait for.
+      this.abandon()
       return false
     }
     this.#silent = false

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
 
-import { at, ready, route, startFront, startRaw, token } from './kit.ts'
+import { eventually } from '../support/wait.ts'
+import { at, ready, route, startFront, startRaw, token, type Wire } from './kit.ts'
 import { relaySuite } from './relay-suite.ts'
 
 relaySuite('over our own engine', (port) => ready(at(1, port)))
@@ -57,4 +58,27 @@ test('pieces that come behind a broken chunk are harmless, whether or not the ap
     }
     await wire.untilEnded(5_000)
   }
+})
+
+test('an app that goes on behind its whole response, while the end of the upload is on its way, is done with', async () => {
+  const heads: Wire[] = []
+  await using app = await startRaw((wire) => {
+    heads.push(wire)
+  })
+  await using front = await startFront()
+  front.routes([route('hello', ready(at(1, app.port)))])
+  const wire = await front.wire()
+  wire.send(`POST /hello/ HTTP/1.1\r\nHost: h\r\nX-API-Token: ${token}\r\nContent-Length: 10\r\n\r\nhello`)
+  await eventually(() => heads[0]?.received.endsWith('hello'), { what: 'the first half' })
+  const early = heads[0] as Wire
+  // One turn of the loop reads the end of the body and the response, the next one what is too much; only then is the
+  // end of the body sent.
+  wire.send('world')
+  early.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+  await new Promise((resolve) => setImmediate(resolve))
+  early.send('more')
+  assert.equal((await wire.response('POST')).body, 'ok')
+  wire.send('GET /-/health HTTP/1.1\r\nHost: h\r\n\r\n')
+  assert.equal((await wire.response()).status, 200, 'the connection serves on')
+  assert.equal(front.gateway.inflight().length, 0)
 })
