@@ -1,6 +1,7 @@
 import { mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { maxSocketPath } from '../lib/socket-path.ts'
 
 /**
  * Calls `use` with a path that leads to the socket `file` and fits into `sun_path`: 104 bytes on macOS, 108 on Linux, the
@@ -19,5 +20,3 @@ export async function withShortPath<T>(file: string, use: (path: string) => Prom
     await rm(folder, { recursive: true, force: true })
   }
 }
-
-const maxSocketPath = 103

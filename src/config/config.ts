@@ -273,11 +273,16 @@ export interface UserAppConfig extends UserAppDefaults {
   /**
    * What to run, when it is not an executable in `appsDir`. A text is split into words as a shell does (quotes and
    * backslashes honoured, nothing expanded); for pipes, variables and the like write `['sh', '-c', '…']`. A program
-   * with a slash resolves against the folder of this file, another one is looked up in PATH. `{port}` is replaced.
+   * with a slash resolves against the folder of this file, another one is looked up in PATH. `{port}` and `{socket}` are replaced.
    */
   command?: string | string[] | undefined
-  /** Further arguments. `{port}` is replaced. */
+  /** Further arguments. `{port}` and `{socket}` are replaced. */
   args?: string[] | undefined
+  /**
+   * `'socket'` gives the app the path of a Unix socket instead of a port, in `PORT` and for `{socket}`: nobody but the
+   * gateway's user can reach it. Default `'port'`, or `'socket'` where `{socket}` occurs in `command` or `args`.
+   */
+  listen?: 'port' | 'socket' | undefined
   /** Working folder. Default: the folder of a folder app, else `appsDir`. */
   cwd?: string | undefined
   /** A host that is not run but only relayed to: `'https://docs.example.com'`. Not together with `command`. */

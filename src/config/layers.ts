@@ -21,6 +21,7 @@ export interface AppLayer extends DefaultsLayer {
   readonly host?: readonly string[] | undefined
   readonly command?: readonly string[] | undefined
   readonly args?: readonly string[] | undefined
+  readonly listen?: 'port' | 'socket' | undefined
   readonly cwd?: string | undefined
   readonly target?: string | undefined
 }

@@ -70,6 +70,7 @@ const own = {
   host: app.hosts().optional(),
   command: app.command().optional(),
   args: texts().optional(),
+  listen: oneOf('port', 'socket').optional(),
   cwd: filePath().optional(),
   target: app.remote().optional(),
 }

@@ -30,6 +30,7 @@ export function settingsFor(config: Config, name: string, manifest?: UserAppConf
     instances: app.instances ?? 1,
     command: app.command ?? null,
     args: app.args ?? [],
+    listen: app.listen ?? (asksForSocket(app) ? 'socket' : 'port'),
     cwd: app.cwd ?? null,
     env: app.env ?? {},
     envFiles: target === null ? (app.envFile ?? usualEnvFiles(config.appsDir, name, manifestDir)) : [],
@@ -66,6 +67,10 @@ const builtIn: Pick<AppSettings, 'health' | 'stop' | 'restart' | 'limits' | 'rol
 function usualEnvFiles(appsDir: string, name: string, folder: string | undefined): string[] {
   const own = join(appsDir, `${name}.env`)
   return folder === undefined ? [own] : [join(folder, '.env'), own]
+}
+
+function asksForSocket({ command = [], args = [] }: AppLayer): boolean {
+  return [...command, ...args].some((word) => word.includes('{socket}'))
 }
 
 function merged(under: AppLayer, over: AppLayer): AppLayer {

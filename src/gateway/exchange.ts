@@ -185,7 +185,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
   #send(match: Match, upstream: Upstream, now: number): void {
     this.#aim(match, upstream.run)
     this.port = upstream.port
-    this.instance = `${upstream.host}:${upstream.port}`
+    this.instance = upstream.path === undefined ? `${upstream.host}:${upstream.port}` : 'localhost'
     const pool = this.#door.upstreams.poolOf(upstream, match.route.connections)
     const delivery = new Delivery(this, upstream, pool, match.route.timeouts)
     this.#delivery = delivery

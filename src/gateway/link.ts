@@ -6,6 +6,7 @@ import type { Head } from '../http/head.ts'
 import { parseHead } from '../http/parse-head.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { ErrorCode } from '../lib/errors.ts'
+import type { Address } from '../model/protocol.ts'
 import { giveHead, takeResponseHead } from './heads.ts'
 import { Inbox } from './inbox.ts'
 import { lent } from './lent.ts'
@@ -79,10 +80,9 @@ export class Link {
   #persists = false
   #idleTime = 0
 
-  constructor(host: string, port: number, owner: LinkOwner) {
+  constructor({ host, port, path }: Address, owner: LinkOwner) {
     const socket = connect({
-      host,
-      port,
+      ...(path === undefined ? { host, port } : { path }),
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: 60_000,

@@ -159,7 +159,7 @@ function isGone({ pid }: Upstream): boolean {
 /** Whether nobody listens any more where an instance listened. */
 function isDeaf({ host, port }: Upstream): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: 1_000 })
+    const socket = connect({ ...(path === undefined ? { host, port } : { path }), timeout: 1_000 })
     const settle = (deaf: boolean): void => {
       socket.destroy()
       resolve(deaf)

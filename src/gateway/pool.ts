@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import type { ErrorCode } from '../lib/errors.ts'
+import type { Upstream } from '../model/route.ts'
 import type { ConnectionSettings } from '../model/settings.ts'
 import { idleTimeOf } from './idle.ts'
 import { Link, type LinkOwner, type LinkUser } from './link.ts'
@@ -8,11 +9,7 @@ import type { Room } from './room.ts'
 import type { Sweep, Waiting } from './sweep.ts'
 
 /** Where an instance listens, and which process it is. */
-interface Place {
-  readonly host: string
-  readonly port: number
-  readonly pid: number | undefined
-}
+type Place = Omit<Upstream, 'run'>
 
 /** The connections to one instance: idle ones are used again, the youngest first, so that the others may grow old. */
 export class Pool implements LinkOwner, Waiting, Disposable {
@@ -144,7 +141,7 @@ export class Pool implements LinkOwner, Waiting, Disposable {
 
   #open(user: LinkUser): boolean {
     if (!this.#room.take()) return false
-    const link = new Link(this.#at.host, this.#at.port, this)
+    const link = new Link(this.#at, this)
     link.user = user
     this.#links.add(link)
     return true

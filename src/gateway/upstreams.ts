@@ -18,14 +18,14 @@ export class Upstreams implements Disposable {
     this.#room = room
   }
 
-  poolOf({ run, host, port, pid }: Upstream, limits: ConnectionSettings): Pool {
-    let pool = this.#pools.get(run)
+  poolOf(upstream: Upstream, limits: ConnectionSettings): Pool {
+    let pool = this.#pools.get(upstream.run)
     if (pool) {
       pool.limits = limits
       return pool
     }
-    pool = new Pool({ host, port, pid }, limits, this.#clock, this.#sweep, this.#room)
-    this.#pools.set(run, pool)
+    pool = new Pool(upstream, limits, this.#clock, this.#sweep, this.#room)
+    this.#pools.set(upstream.run, pool)
     return pool
   }
 

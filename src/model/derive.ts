@@ -91,5 +91,5 @@ function readyIn(app: App): { readonly upstreams: readonly Upstream[]; readonly 
 }
 
 function upstreamOf({ run, address, pid }: Ready): Upstream {
-  return { run, host: address.host, port: address.port, ...(pid !== null && { pid }) }
+  return { run, ...address, ...(pid !== null && { pid }) }
 }

@@ -8,10 +8,12 @@ import type { Tally } from './tally.ts'
  * added here and the compiler names every place that must answer it. All of it is structured-cloneable.
  */
 
-/** Where an instance listens. `host` is a literal address: `127.0.0.1` or `::1`. */
+/** Where an instance listens. `host` is a literal address: `127.0.0.1` or `::1`; of a Unix socket empty, and the port 0. */
 export interface Address {
   readonly host: string
   readonly port: number
+  /** Of a Unix socket. */
+  readonly path?: string
 }
 
 /** What one start of an app executes. Two launches with the same `version` are the same release. */
@@ -28,6 +30,8 @@ export interface Launch {
   readonly uid: number | null
   readonly gid: number | null
   readonly umask: number | null
+  /** What PORT says: a port of 127.0.0.1 or the path of a Unix socket. */
+  readonly listen: 'port' | 'socket'
 }
 
 export type Event =

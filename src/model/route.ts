@@ -1,4 +1,5 @@
 import type { Suspicions } from './poison.ts'
+import type { Address } from './protocol.ts'
 import type { ConnectionSettings, HoldSettings, TimeoutSettings } from './settings.ts'
 
 /** What became different about where requests go. Plain data. The whole table is a change from nothing. */
@@ -48,10 +49,8 @@ export interface Rollout {
   readonly share: number
 }
 
-export interface Upstream {
+export interface Upstream extends Address {
   readonly run: number
-  readonly host: string
-  readonly port: number
   /** The process that was started; who listens there when it has ended is a stranger. Absent: not asked about. */
   readonly pid?: number
 }

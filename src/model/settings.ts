@@ -8,10 +8,12 @@ export interface AppSettings {
   readonly route: RouteSettings
   /** How many instances serve at once. */
   readonly instances: number
-  /** The argv to run, or null when the executable in `apps/` is the app. `{port}` is replaced in every element. */
+  /** The argv to run, or null when the executable in `apps/` is the app. `{port}` and `{socket}` are replaced. */
   readonly command: readonly string[] | null
-  /** Further arguments after the executable or the command. `{port}` is replaced. */
+  /** Further arguments after the executable or the command. `{port}` and `{socket}` are replaced. */
   readonly args: readonly string[]
+  /** What the app is told to listen on. */
+  readonly listen: 'port' | 'socket'
   /** Absolute working folder, or null: the folder of a folder app, else `apps/` itself. */
   readonly cwd: string | null
   readonly env: Readonly<Record<string, string>>

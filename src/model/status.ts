@@ -68,6 +68,8 @@ interface InstanceStatus {
   readonly host: string | null
   /** Where it listens, or before that is known the port it was given. */
   readonly port: number | null
+  /** The path of the Unix socket it listens on. */
+  readonly socket: string | null
   /** Milliseconds since it was spawned. */
   readonly uptime: number
   /** Bytes that its process tree holds; null where the system does not tell. */
@@ -204,8 +206,9 @@ function describeInstance(instance: Instance, facts: StatusFacts): InstanceStatu
     state: instance.state,
     version: instance.release.launch.version,
     pid: instance.pid,
-    host: address?.host ?? null,
-    port: address?.port ?? instance.port,
+    host: address?.host || null,
+    port: (address?.port ?? instance.port) || null,
+    socket: address?.path ?? null,
     uptime: Math.max(0, Math.round(facts.now - instance.born)),
     memory: usage?.memory ?? null,
     cpu: usage?.cpu ?? null,

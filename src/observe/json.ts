@@ -66,5 +66,7 @@ function appFields(announcement: Announcement): object {
   if (announcement.kind !== 'ready') return { ...base, ...rest }
   const { address, ...others } = announcement
   const took = rounded(others.took)
-  return { ...base, ...others, took, kind: undefined, app: undefined, host: address.host, port: address.port }
+  const { host, port, path } = address
+  const where = path === undefined ? { host, port } : { host: null, port: null, socket: path }
+  return { ...base, ...others, took, kind: undefined, app: undefined, ...where }
 }

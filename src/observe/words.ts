@@ -18,7 +18,8 @@ export function tell(announcement: Announcement, url = ''): Told {
       )
     case 'ready': {
       const { took, run, pid, path, address, note } = announcement
-      const where = address.host === '127.0.0.1' ? `port ${address.port}` : `[${address.host}]:${address.port}`
+      const where =
+        address.path ?? (address.host === '127.0.0.1' ? `port ${address.port}` : `[${address.host}]:${address.port}`)
       return good(
         `${url}${path === '/' ? '/' : `${path}/`} ready in ${duration(took)}: run ${run}, PID ${pid}, ${where}${note === null ? '' : `. ${note}`}`,
       )

@@ -5,7 +5,8 @@ import { messageOf, reasonOf } from './errno.ts'
 
 /** What the gateway tells a child by itself. */
 export interface Given {
-  readonly port: number
+  /** A port, or the path of a Unix socket. */
+  readonly place: string
   readonly app: string
   readonly run: number
   /** Random hex of this spawn; the process tree is recognised by it. */
@@ -35,13 +36,14 @@ export function childEnvironment(
 ): ChildEnvironment {
   const inherited = cleanEnvironment(own)
   const fixed: Record<string, string> = {
-    PORT: String(given.port),
+    PORT: given.place,
     QUAYMASTER_APP: given.app,
     QUAYMASTER_RUN: String(given.run),
     QUAYMASTER_INSTANCE: given.marker,
   }
   const offered: Record<string, string> = {
-    HOST: '127.0.0.1',
+    // Beside the path of a socket it would say where not to listen.
+    ...(given.place.startsWith('/') ? {} : { HOST: '127.0.0.1' }),
     PUBLIC_URL: given.publicUrl,
     BASE_PATH: given.basePath,
   }

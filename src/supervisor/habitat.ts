@@ -1,5 +1,5 @@
 import type { Clock } from '../lib/clock.ts'
-import type { Effect, Event, Traffic } from '../model/protocol.ts'
+import type { Effect, Event, Launch, Traffic } from '../model/protocol.ts'
 import type { OutputLine } from '../observe/journal.ts'
 import type { MemoryWatch } from './memory.ts'
 import type { Notice } from './notice.ts'
@@ -20,7 +20,9 @@ export interface Habitat {
   readonly pace: Pace
   readonly pipes: Pipes
   readonly roll: InstanceRoll
-  environment(spawn: Spawn, port: number, marker: string): Promise<Record<string, string>>
+  /** A path for a Unix socket. */
+  socket(launch: Launch): Promise<string>
+  environment(spawn: Spawn, place: string, marker: string): Promise<Record<string, string>>
   output(line: OutputLine): void
   report(event: Extract<Event, { readonly type: 'spawned' | 'probed' }>): void
   traffic(run: number): Traffic

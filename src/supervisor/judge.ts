@@ -252,6 +252,6 @@ function pickHopes({ unfinished, mayHeal }: { readonly unfinished: boolean; read
 
 /** Where the app would find its interpreter: the same PATH that its process gets. */
 function searchPathOf(settings: AppSettings): string {
-  const given = { port: 0, app: settings.name, run: 0, marker: '', publicUrl: '', basePath: '' }
+  const given = { place: '0', app: settings.name, run: 0, marker: '', publicUrl: '', basePath: '' }
   return childEnvironment(process.env, given, {}, settings.env).env.PATH ?? ''
 }

@@ -17,10 +17,10 @@ export interface Program {
 export function launchOf(program: Program, settings: AppSettings): Launch {
   const [file = '', ...leading] = program.argv
   const cwd = settings.cwd ?? program.cwd
-  const { env, envFiles, uid, gid, umask, route } = settings
+  const { env, envFiles, uid, gid, umask, route, listen } = settings
   // The path is told to the process as BASE_PATH and PUBLIC_URL.
   const told = [sorted(env), envFiles, route.path]
-  const shape = [program.content, settings.command, settings.args, cwd, ...told, uid, gid, umask]
+  const shape = [program.content, settings.command, settings.args, cwd, ...told, uid, gid, umask, listen]
   return {
     version: createHash('sha256').update(JSON.stringify(shape)).digest('hex').slice(0, 12),
     file: file.includes('/') ? path.resolve(program.cwd, file) : file,
@@ -32,6 +32,7 @@ export function launchOf(program: Program, settings: AppSettings): Launch {
     uid,
     gid,
     umask,
+    listen,
   }
 }
 

@@ -1,8 +1,8 @@
-import { request } from 'node:http'
-import { connect } from 'node:net'
 import type { Address, Effect, ProbeResult, Traffic } from '../model/protocol.ts'
 import { isStillHeld, isWildcard, listenersSoon, ownedListeners, type Owned } from './listeners.ts'
-import { isOurs, messageOf, reasonOf } from './errno.ts'
+import { ownedSocket } from './unix-listeners.ts'
+import { isOurs, messageOf } from './errno.ts'
+import { get, refused, speaksHttp, tryConnect } from './reach.ts'
 import { describeVitals, isStopped } from './vitals.ts'
 
 type ProbeEffect = Extract<Effect, { type: 'probe' }>
@@ -11,6 +11,8 @@ type ProbeEffect = Extract<Effect, { type: 'probe' }>
 export interface Subject {
   readonly pid: number
   readonly port: number
+  /** The path of the Unix socket it was given instead of a port. */
+  readonly socket: string | null
   /** Milliseconds since the spawn. */
   age(): number
   /** PIDs of the whole process tree, the root first. */
@@ -58,17 +60,19 @@ type Seen =
 
 async function look(effect: ProbeEffect, subject: Subject, signal: AbortSignal): Promise<Seen> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(Math.max(1, Math.round(effect.timeout)))])
-  const asked = effect.address ?? { host: '127.0.0.1', port: subject.port }
+  const told =
+    subject.socket === null ? { host: '127.0.0.1', port: subject.port } : { host: '', port: 0, path: subject.socket }
+  const asked = effect.address ?? told
   try {
     const refusal = await tryConnect(asked, deadline)
     if (refusal === null) return await judge(effect, subject, asked, deadline)
-    if (effect.purpose === 'readiness' && effect.address === null) {
+    if (effect.purpose === 'readiness' && effect.address === null && subject.socket === null) {
       const found = await searchElsewhere(subject, deadline)
       if (typeof found === 'string') return miss(found)
       if (found) return await judge(effect, subject, found, deadline)
     }
     const isBooting = effect.purpose === 'readiness' && effect.address === null && refusal === refused
-    return miss(isBooting ? `not listening on PORT=${subject.port} yet` : refusal)
+    return miss(isBooting ? `not listening on PORT=${subject.socket ?? subject.port} yet` : refusal)
   } catch (error) {
     if (isOurs(error)) throw error
     if (deadline.aborted) return { ok: false, reason: `no answer within ${seconds(effect.timeout)}`, silent: true }
@@ -80,7 +84,7 @@ async function look(effect: ProbeEffect, subject: Subject, signal: AbortSignal):
 async function judge(effect: ProbeEffect, subject: Subject, address: Address, deadline: AbortSignal): Promise<Seen> {
   const owned = await proveOwnership(subject, address)
   if (owned === 'stranger') {
-    return miss(`port ${address.port} is answered by a process that is not ours`)
+    return miss(`${address.path ?? `port ${address.port}`} is answered by a process that is not ours`)
   }
   if (effect.path !== null) {
     const status = await get(address, effect.path, deadline)
@@ -125,9 +129,14 @@ async function breakSilence(
  */
 async function proveOwnership(subject: Subject, address: Address): Promise<Owned | 'stranger'> {
   const { proof } = subject
-  if (proof && proof.address.host === address.host && proof.address.port === address.port) {
+  if (proof && isSame(proof.address, address)) {
     // Without /proc a full look costs a run of lsof: done once, at readiness.
     if (isStillHeld(proof.owned) !== false) return proof.owned
+  }
+  if (address.path !== undefined) {
+    const owned = await ownedSocket(await subject.members(), address.path)
+    if (owned !== null) subject.proof = { address, owned }
+    return owned ?? 'stranger'
   }
   const all = await listenersSoon()
   const answering = all && whoAnswers(all, address)
@@ -142,6 +151,10 @@ async function proveOwnership(subject: Subject, address: Address): Promise<Owned
   if (!first || (answering && owned.length < answering.length)) return 'stranger'
   subject.proof = { address, owned: first }
   return first
+}
+
+function isSame(one: Address, other: Address): boolean {
+  return one.host === other.host && one.port === other.port && one.path === other.path
 }
 
 /** The listening sockets that a connection to `address` may reach. */
@@ -212,70 +225,6 @@ export function describe(owned: Owned, address: Address, port: number): string |
     notes.push(`listens on ${owned.host}: reachable from the network without authentication; bind 127.0.0.1`)
   }
   return notes.length > 0 ? notes.join('; ') : null
-}
-
-/** Null when a connection was accepted, else why not. Rejects when the deadline passes. */
-function tryConnect(address: Address, deadline: AbortSignal): Promise<string | null> {
-  return new Promise((resolve, reject) => {
-    deadline.throwIfAborted()
-    const socket = connect({ host: address.host, port: address.port })
-    const abort = (): void => finish(() => reject(new Error('aborted')))
-    const finish = (settle: () => void): void => {
-      deadline.removeEventListener('abort', abort)
-      socket.destroy()
-      settle()
-    }
-    deadline.addEventListener('abort', abort, { once: true })
-    socket.once('connect', () => {
-      // In the range of outgoing ports TCP may connect a socket to itself (RFC 9293 section 3.5): nobody listens then.
-      const itself = socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress
-      finish(() => resolve(itself ? refused : null))
-    })
-    socket.once('error', (error) =>
-      finish(() => {
-        if (isOurs(error)) reject(error)
-        else resolve(reasonOf(error) === 'ECONNREFUSED' ? refused : messageOf(error))
-      }),
-    )
-  })
-}
-
-const refused = 'connection refused'
-
-/** The status of the answer to one GET. Redirects are an answer like any other. */
-function get(address: Address, path: string, deadline: AbortSignal, method = 'GET'): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const asked = request(
-      {
-        host: address.host,
-        port: address.port,
-        path,
-        method,
-        agent: false,
-        signal: deadline,
-        setDefaultHeaders: false,
-        headers: { Host: 'localhost', 'User-Agent': 'Quaymaster-Probe', Accept: '*/*', Connection: 'close' },
-      },
-      (response) => {
-        // Read to its end, so that the app is not told of a broken connection; the deadline ends an endless one.
-        response.on('error', () => {}).resume()
-        resolve(response.statusCode ?? 0)
-      },
-    )
-    asked.once('error', (error) =>
-      reject(
-        deadline.aborted ? error : new Error(`no answer to ${method} ${path}: ${messageOf(error)}`, { cause: error }),
-      ),
-    )
-    asked.end()
-  })
-}
-
-async function speaksHttp(address: Address, deadline: AbortSignal): Promise<boolean> {
-  return get(address, '/', AbortSignal.any([deadline, AbortSignal.timeout(500)]), 'HEAD').then(
-    () => true,
-    () => false,
-  )
 }
 
 function miss(reason: string): Seen {

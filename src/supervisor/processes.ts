@@ -10,6 +10,7 @@ import { ProcessTable } from './process-table.ts'
 import { Ring } from './ring.ts'
 import type { Habitat } from './habitat.ts'
 import { Run } from './run.ts'
+import { dropSockets, takeSocket } from './sockets.ts'
 import type { Usage } from './usage.ts'
 import type { Left } from './left.ts'
 import { Pipes } from './pipes.ts'
@@ -52,6 +53,8 @@ export class Processes implements AsyncDisposable {
   readonly #pipes: Pipes
   readonly #habitat: Habitat
   #closed = false
+  /** Whether what is on file is another gateway's now. */
+  #others = false
 
   constructor(options: ProcessesOptions) {
     this.#options = options
@@ -69,7 +72,8 @@ export class Processes implements AsyncDisposable {
       pace: new Pace(),
       pipes: this.#pipes,
       roll: this.#roll,
-      environment: (spawn, port, marker) => this.#environment(spawn, port, marker),
+      environment: (spawn, place, marker) => this.#environment(spawn, place, marker),
+      socket: (launch) => takeSocket(options.stateDir, launch),
       output: (line) => this.#output(line),
       report: (event) => options.report(event),
       traffic: (run) => options.traffic(run),
@@ -153,6 +157,7 @@ export class Processes implements AsyncDisposable {
   async letGo(): Promise<void> {
     const runs = [...this.#runs.values()]
     this.#closed = true
+    this.#others = true
     this.#runs.clear()
     await Promise.all(runs.map(async (run) => await run.letGo()))
     await this.#roll[Symbol.asyncDispose]()
@@ -169,6 +174,7 @@ export class Processes implements AsyncDisposable {
     given.abort()
     await this.#pipes[Symbol.asyncDispose]()
     await this.#roll[Symbol.asyncDispose]()
+    if (!this.#others) await dropSockets(this.#options.stateDir)
   }
 
   async #follow(number: number, run: Run): Promise<void> {
@@ -186,11 +192,11 @@ export class Processes implements AsyncDisposable {
 
   async #environment(
     spawn: Pick<SpawnEffect, 'app' | 'run' | 'launch'>,
-    port: number,
+    place: string,
     marker: string,
   ): Promise<Record<string, string>> {
     const { app, run, launch } = spawn
-    const given = { port, app, run, marker, ...this.#options.urls(app) }
+    const given = { place, app, run, marker, ...this.#options.urls(app) }
     const { variables, faults } = await readEnvFiles(launch.envFiles)
     const { env, overruled } = childEnvironment(process.env, given, variables, launch.env)
     for (const name of overruled) {

@@ -20,6 +20,8 @@ export interface Recorded {
   readonly startTime: string | null
   readonly marker: string
   readonly port: number
+  /** The Unix socket it was given instead. */
+  readonly socket: string | null
   /** On the clock of this boot (CLOCK_MONOTONIC). */
   readonly born: number
   readonly launch: Launch

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Effect, Exit } from '../model/protocol.ts'
 import { takeOver } from './adopted-child.ts'
@@ -56,6 +57,7 @@ export class Run {
   #wasReady = false
   /** Bytes it held when it was last looked at. */
   #memory: number | null = null
+  #socket: string | null = null
   #pending: NodeJS.Timeout | null = null
   #probing = false
   #output: Output | null = null
@@ -85,6 +87,7 @@ export class Run {
       // Not waited for: what a later gateway looks for there is recognised as gone anyway.
       if (!this.#others) void this.#habitat.roll.drop(run)
       if (!this.#others && this.#recorded?.pipes) void this.#habitat.pipes.release(this.#recorded.pipes)
+      if (!this.#others && this.#socket !== null) void rm(this.#socket, { force: true }).catch(() => {})
       this.#settle()
     }
   }
@@ -155,14 +158,17 @@ export class Run {
   async #begin(): Promise<Life | { readonly error: string }> {
     const { app, run, launch } = this.#spawn
     const { ports, pipes, roll, table, clock } = this.#habitat
-    const [port, pair] = await Promise.all([ports.take(), pipes.take()])
-    const env = await this.#habitat.environment(this.#spawn, port, this.#marker)
+    const socket = launch.listen === 'socket' ? await this.#habitat.socket(launch) : null
+    this.#socket = socket
+    const [port, pair] = await Promise.all([socket === null ? ports.take() : 0, pipes.take()])
+    const place = socket ?? String(port)
+    const env = await this.#habitat.environment(this.#spawn, place, this.#marker)
     // On file before the child exists: a gateway killed in between is followed by one that finds it by its marker.
-    const known = { app, run, marker: this.#marker, port, launch, pipes: pair, address: null, ending: false }
+    const known = { app, run, marker: this.#marker, port, socket, launch, pipes: pair, address: null, ending: false }
     this.#recorded = { ...known, pid: null, startTime: null, born: clock.now() }
     await roll.put(this.#recorded)
     if (this.#wish !== 'live') return { error: `${launch.source} was stopped before it was started` }
-    const child = await spawnChild(launch, env, port, pair)
+    const child = await spawnChild(launch, env, place, pair)
     if ('error' in child) return child
     const born = clock.now()
     const output = this.#listen(child, port)
@@ -179,6 +185,7 @@ export class Run {
     const { pid, startTime, port, born, app, run } = left
     this.#recorded = left
     this.#wasReady = left.address !== null
+    this.#socket = left.socket ?? null
     this.#habitat.ports.claim(port)
     const child = takeOver(left)
     if (child.deaf) {
@@ -210,6 +217,7 @@ export class Run {
     this.#subject = {
       pid,
       port,
+      socket: this.#socket,
       age: () => this.#habitat.clock.now() - born,
       members: async () => {
         const pids = (await tree.members()).map((entry) => entry.pid)

@@ -21,10 +21,10 @@ export interface Child {
 export async function spawnChild(
   launch: Launch,
   env: Readonly<Record<string, string>>,
-  port: number,
+  place: string,
   pipes: PipePair | null,
 ): Promise<Child | { readonly error: string }> {
-  const [file, ...args] = commandLine(launch, port)
+  const [file, ...args] = commandLine(launch, place)
   if (file === undefined) return { error: `cannot start ${launch.source}: there is nothing to run` }
   let open: OpenPipes | null = null
   try {
@@ -78,8 +78,8 @@ function drop({ stdout, stderr, theirs }: OpenPipes): void {
  * Node has no umask for one child, and setting our own around the spawn would hold for every file that another thread
  * makes meanwhile (and is refused in workers). A shell sets it and becomes the program: same PID, one exec more.
  */
-function commandLine(launch: Launch, port: number): readonly string[] {
-  const argv = [launch.file, ...launch.args].map((word) => word.replaceAll('{port}', String(port)))
+function commandLine(launch: Launch, place: string): readonly string[] {
+  const argv = [launch.file, ...launch.args].map((word) => word.replaceAll(/\{(?:port|socket)\}/g, () => place))
   if (launch.umask === null) return argv
   return ['/bin/sh', '-c', 'umask "$0" && exec "$@"', launch.umask.toString(8).padStart(3, '0'), ...argv]
 }

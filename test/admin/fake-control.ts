@@ -99,6 +99,7 @@ export function appStatus(name: string, change: Partial<AppStatus> = {}): AppSta
         pid: 77,
         host: '127.0.0.1',
         port: 40_001,
+        socket: null,
         uptime: 65_000,
         memory: 48 * 2 ** 20,
         cpu: 1_200,

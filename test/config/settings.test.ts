@@ -24,6 +24,7 @@ describe('settingsFor', () => {
       instances: 1,
       command: null,
       args: [],
+      listen: 'port',
       cwd: null,
       env: {},
       envFiles: ['/root/apps/hello.env'],
@@ -176,6 +177,13 @@ it('reads what a client may take its time for, and what an instance may have of 
     apps: { hello: { connections: { max: 8, idle: '1m' } } },
   })
   assert.deepEqual(settingsFor(config, 'hello').route.connections, { max: 8, queue: 10, idle: 60_000 })
+  const socket = configOf({
+    apps: { a: { listen: 'socket' }, b: { command: 'serve {socket}' }, c: { args: ['{port}'] } },
+  })
+  assert.deepEqual(
+    ['a', 'b', 'c'].map((name) => settingsFor(socket, name).listen),
+    ['socket', 'socket', 'port'],
+  )
   for (const listen of [{ timeouts: { head: 0 } }, { timeouts: { bodyRate: '5' } }, { timeouts: { idle: 1 } }])
     assert.throws(() => configOf({ listen }))
   for (const connections of [{ max: 0 }, { queue: -1 }, { idle: 'soon' }])

@@ -34,6 +34,7 @@ export function settings(name: string, change: Partial<AppSettings> = {}): AppSe
     instances: 1,
     command: null,
     args: [],
+    listen: 'port',
     cwd: null,
     env: {},
     envFiles: [],
@@ -61,7 +62,7 @@ export function settings(name: string, change: Partial<AppSettings> = {}): AppSe
 }
 
 export function launch(version: string): Launch {
-  const nothing = { env: {}, envFiles: [], uid: null, gid: null, umask: null }
+  const nothing = { env: {}, envFiles: [], uid: null, gid: null, umask: null, listen: 'port' } as const
   return { version, file: `/versions/${version}`, args: [], cwd: '/', source: `apps/${version}`, ...nothing }
 }
 

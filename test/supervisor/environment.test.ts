@@ -5,7 +5,14 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { childEnvironment, readEnvFiles } from '../../src/supervisor/environment.ts'
 
-const given = { port: 23_456, app: 'hello', run: 7, marker: 'abcdef', publicUrl: 'http://h/hello', basePath: '/hello' }
+const given = {
+  place: '23456',
+  app: 'hello',
+  run: 7,
+  marker: 'abcdef',
+  publicUrl: 'http://h/hello',
+  basePath: '/hello',
+}
 const told = {
   PORT: '23456',
   HOST: '127.0.0.1',

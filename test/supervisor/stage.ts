@@ -46,7 +46,7 @@ export class Stage implements AsyncDisposable {
     const run = ++this.#run
     const shell = { file: '/bin/sh', args: ['-c', script] }
     const rest = { version: 'v1', cwd: this.dir, source: 'apps/app', env: {}, envFiles: [] }
-    const plain: Launch = { ...rest, ...shell, uid: null, gid: null, umask: null, ...launch }
+    const plain: Launch = { ...rest, ...shell, uid: null, gid: null, umask: null, listen: 'port', ...launch }
     this.processes.spawn({ type: 'spawn', app, run, launch: plain })
     return run
   }

@@ -20,7 +20,7 @@ const left = { adoptable: [], strays: [], off: [], url: '' }
 const processes = new Processes({ stateDir, left, clock: systemClock, report() {}, notice() {},
   urls: () => ({ publicUrl: '', basePath: '' }),
   output: ({ line }) => { if (line.startsWith('pids ')) process.send(line.slice(5).split(' ').map(Number)) } })
-const launch = { version: '1', file: '/bin/sh', args: ['-c', script], cwd: '/', source: 'x', env: {}, envFiles: [], uid: null, gid: null, umask: null }
+const launch = { version: '1', file: '/bin/sh', args: ['-c', script], cwd: '/', source: 'x', env: {}, envFiles: [], uid: null, gid: null, umask: null, listen: 'port' }
 processes.spawn({ type: 'spawn', app: 'deaf', run: 1, launch })
 `
 

@@ -151,7 +151,7 @@ function fill(row, app) {
   const rejected = app.rejected && 'A newer version was rejected: ' + app.rejected.reason
   const note = (app.instances.find((it) => it.note) || {}).note
   say(state.children[1], app.reason || rejected || note || '')
-  say(instances, app.instances.map((it) => '#' + it.run + (it.pid ? ' PID ' + it.pid : '') + (it.port ? ' :' + it.port : '')
+  say(instances, app.instances.map((it) => '#' + it.run + (it.pid ? ' PID ' + it.pid : '') + (it.port ? ' :' + it.port : it.socket ? ' ' + it.socket : '')
     + (it.state === 'ready' ? '' : ' ' + it.state)).join('\n') || '–')
   const oldest = Math.max(0, ...app.instances.filter((it) => it.state === 'ready').map((it) => it.uptime))
   say(uptime, oldest ? span(oldest) : '–')
