@@ -157,7 +157,7 @@ function isGone({ pid }: Upstream): boolean {
 }
 
 /** Whether nobody listens any more where an instance listened. */
-function isDeaf({ host, port }: Upstream): Promise<boolean> {
+function isDeaf({ host, port, path }: Upstream): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ ...(path === undefined ? { host, port } : { path }), timeout: 1_000 })
     const settle = (deaf: boolean): void => {
