@@ -115,6 +115,7 @@ export const lessons: readonly Lesson[] = [
     own: true,
     async teach({ stage }) {
       const { run, pid, port } = await stage.victim()
+      if (port === null) throw new Error('the app listens on no port')
       let heard = 0
       const stranger = createServer((socket) => {
         socket.on('data', (data) => (heard += data.length))

@@ -31,11 +31,11 @@ export class Stage {
     await this.#ask('POST', `/apps/${encodeURIComponent(this.app)}/${verb}`)
   }
 
-  /** The ready instance with the highest run: the one that serves last. */
-  async victim(): Promise<{ readonly run: number; readonly pid: number; readonly port: number }> {
+  /** The ready instance with the highest run: the one that serves last. One on a Unix socket has no port. */
+  async victim(): Promise<{ readonly run: number; readonly pid: number; readonly port: number | null }> {
     const app = await this.until((it) => it.state === 'ready', 'it to be ready')
     const newest = app.instances.filter(({ state }) => state === 'ready').toSorted((a, b) => b.run - a.run)[0]
-    if (!newest || newest.pid === null || newest.port === null) throw new Error(`${this.app} has no process`)
+    if (!newest || newest.pid === null) throw new Error(`${this.app} has no process`)
     return { run: newest.run, pid: newest.pid, port: newest.port }
   }
 
