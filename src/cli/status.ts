@@ -56,7 +56,7 @@ function rowsOf(app: AppStatus): readonly (readonly string[])[] {
   const cells = instances.map((it) => [
     String(it.run),
     text(it.pid),
-    text(it.port),
+    it.socket === null ? text(it.port) : 'socket',
     duration(it.uptime),
     megabytes(it.memory),
     cpuTime(it.cpu),
@@ -78,6 +78,7 @@ function remarksOf({ state, reason, rejected, instances }: AppStatus): readonly 
     remarks.push(`${which} was rejected and the one before it serves on: ${rejected.reason}`)
   }
   for (const { state, note } of instances) if (state === 'ready' && note !== null) remarks.push(note)
+  for (const { run, socket } of instances) if (socket !== null) remarks.push(`Run ${run} listens on ${socket}`)
   return remarks
 }
 
