@@ -254,7 +254,8 @@ export async function up(options: UpOptions): Promise<Running> {
     notice,
     over: (code) => {
       heirCode = code
-      resolveClosed()
+      // It may have ended while we were still about to leave.
+      void parts.disposeAsync().finally(resolveClosed)
     },
   })
   const close = async (): Promise<void> => {

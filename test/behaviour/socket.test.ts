@@ -87,3 +87,21 @@ test('what listens on a socket goes on under the next gateway when the first one
   assert.deepEqual([after.pid, after['socket']], [before.pid, before['socket']])
   assert.equal((await ask(second, '/hello/')).headers['x-pid'], String(before.pid))
 })
+
+test('an upgrade leaves the sockets of the apps where they are', async () => {
+  await using gateway = await startGateway({ apps: { 'hello.cjs': unix('1') }, config: onSocket })
+  const before = await ready(gateway, 'hello')
+  const since = gateway.events.mark()
+  const { code, stderr } = await gateway.folder.cli('upgrade')
+  assert.equal(code, 0, stderr)
+  const after = await ready(gateway, 'hello', since)
+  assert.deepEqual([after.pid, after['socket']], [before.pid, before['socket']])
+  await gateway.events.waitFor(
+    ({ message }) => String(message).startsWith('Another process goes on'),
+    'the end of the first',
+    { since },
+  )
+  assert.equal((await ask(gateway, '/hello/')).headers['x-pid'], String(before.pid))
+  await gateway.stop()
+  assert.ok(!fs.existsSync(path.dirname(String(after['socket']))))
+})

@@ -95,7 +95,7 @@ test('the record holds what lives and nothing is left of it after a clean end', 
   const { instances } = JSON.parse(await readFile(path, 'utf8'))
   const [one] = instances.filter((one: { run: number }) => one.run === runs[0])
   const { launch, pipes, startTime, marker, born, ...rest } = one
-  assert.deepEqual(rest, { app: 'app', run: runs[0], pid, port, address: null, ending: false })
+  assert.deepEqual(rest, { app: 'app', run: runs[0], pid, port, socket: null, address: null, ending: false })
   assert.equal(launch.file, '/bin/sh')
   assert.match(startTime, /\S/)
   assert.ok(born > 0)
