@@ -40,7 +40,13 @@ class User implements LinkUser {
 test('an instance gets as many connections as it may have, some more wait, and the next is refused', async () => {
   await using app = await startApp(() => {})
   using sweep = new Sweep(systemClock)
-  using pool = new Pool({ host: '127.0.0.1', port: app.port }, { max: 1, queue: 2, idle: null }, systemClock, sweep, room())
+  using pool = new Pool(
+    { host: '127.0.0.1', port: app.port },
+    { max: 1, queue: 2, idle: null },
+    systemClock,
+    sweep,
+    room(),
+  )
   const users = [new User(), new User(), new User(), new User()] as const
   const joined = users.map((user) => pool.join(user, systemClock.now()))
   assert.deepEqual(joined, [true, true, true, false])
@@ -56,7 +62,13 @@ test('an instance gets as many connections as it may have, some more wait, and t
 test('a user that leaves while its connection is being made is not called again', async () => {
   await using app = await startApp(() => {})
   using sweep = new Sweep(systemClock)
-  using pool = new Pool({ host: '127.0.0.1', port: app.port }, { max: 4, queue: 4, idle: null }, systemClock, sweep, room())
+  using pool = new Pool(
+    { host: '127.0.0.1', port: app.port },
+    { max: 4, queue: 4, idle: null },
+    systemClock,
+    sweep,
+    room(),
+  )
   const [left, stays] = [new User(), new User()]
   pool.join(left, systemClock.now())
   pool.leave(left)
@@ -70,7 +82,13 @@ test('what no port answers is told as unreachable', async () => {
   const app = await startApp(() => {})
   await app.kill()
   using sweep = new Sweep(systemClock)
-  using pool = new Pool({ host: '127.0.0.1', port: app.port }, { max: 4, queue: 4, idle: null }, systemClock, sweep, room())
+  using pool = new Pool(
+    { host: '127.0.0.1', port: app.port },
+    { max: 4, queue: 4, idle: null },
+    systemClock,
+    sweep,
+    room(),
+  )
   const user = new User()
   pool.join(user, systemClock.now())
   await eventually(() => user.lostBy === 'unreachable', { what: 'the news' })
