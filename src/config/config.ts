@@ -248,7 +248,10 @@ export interface UserAppDefaults {
         response?: Duration | undefined
       }
     | undefined
-  /** The gateway's connections to one instance. */
+  /**
+   * The gateway's connections to one instance. With several `workers` each has an equal share of `max` and `queue`,
+   * rounded up: four that share a `max` of 6 have 2 each, so up to 8 together, and never fewer than one each.
+   */
   connections?:
     | {
         /** How many at once, WebSockets and streams among them. Default `4096`: files are finite. */
