@@ -44,6 +44,8 @@ export interface LinkOwner {
   idleTime(seconds: number): number
   reads: number
   opened(link: Link): void
+  /** The backlog of its Unix socket is full: there is no connection, and somebody listens. */
+  crowded(link: Link): void
   /** It may serve another. */
   freed(link: Link): void
   closed(link: Link): void
@@ -262,6 +264,8 @@ export class Link {
     // A complete response stays good whatever its connection says afterwards (RFC 9112 §9.6).
     if (this.user === null || this.#state === ended) return
     if (this.#state === tunnelling) return this.#lose('truncated-response', 'The app closed the tunnel.')
+    if (this.#state === idle && error !== null && 'code' in error && error.code === 'EAGAIN')
+      return this.#owner.crowded(this)
     if (this.socket.connecting || this.#state === idle)
       return this.#lose('unreachable', `No connection: ${error?.message ?? 'closed'}.`)
     if (this.#state === answering)

@@ -166,6 +166,7 @@ function isDeaf({ host, port, path }: Upstream): Promise<boolean> {
     }
     socket.once('connect', () => settle(false))
     socket.once('timeout', () => settle(false))
-    socket.on('error', () => settle(true))
+    // A Unix socket with a full backlog has somebody who listens.
+    socket.on('error', (error: NodeJS.ErrnoException) => settle(error.code !== 'EAGAIN'))
   })
 }

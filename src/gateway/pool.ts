@@ -8,6 +8,9 @@ import { isRunning } from './pulse.ts'
 import type { Room } from './room.ts'
 import type { Sweep, Waiting } from './sweep.ts'
 
+/** After so many milliseconds a full backlog is asked again. */
+const knockEvery = 10
+
 /** Where an instance listens, and which process it is. */
 type Place = Omit<Upstream, 'run'>
 
@@ -25,6 +28,9 @@ export class Pool implements LinkOwner, Waiting, Disposable {
   readonly #room: Room
   readonly #links = new Set<Link>()
   readonly #queue = new Set<LinkUser>()
+  /** Whose connection found the backlog of a Unix socket full, where TCP would have waited: tried again soon. */
+  readonly #crowd = new Set<LinkUser>()
+  #knocking = false
   #idle: Link[] = []
   #retired = false
   #heard = 0
@@ -53,9 +59,10 @@ export class Pool implements LinkOwner, Waiting, Disposable {
       }
       link.destroy()
     }
-    if (this.#links.size < this.limits.max && this.#open(user)) return true
+    const all = this.#links.size + this.#crowd.size
+    if (all < this.limits.max && this.#open(user)) return true
     // Without a link of its own there is none whose end could serve the queue.
-    if (this.#links.size === 0 || this.#queue.size >= this.limits.queue) return false
+    if (all === 0 || this.#queue.size >= this.limits.queue) return false
     this.#queue.add(user)
     return true
   }
@@ -74,7 +81,7 @@ export class Pool implements LinkOwner, Waiting, Disposable {
 
   /** The user no longer wants what it joined for. */
   leave(user: LinkUser): void {
-    if (this.#queue.delete(user)) return
+    if (this.#queue.delete(user) || this.#crowd.delete(user)) return
     for (const link of this.#links) if (link.user === user) link.destroy()
   }
 
@@ -100,6 +107,15 @@ export class Pool implements LinkOwner, Waiting, Disposable {
     user?.lost('unreachable', 'The app has ended, and who listens at its port is somebody else.', true)
   }
 
+  crowded(link: Link): void {
+    const { user } = link
+    link.user = null
+    link.destroy()
+    if (user === null) return
+    this.#crowd.add(user)
+    this.#knock()
+  }
+
   freed(link: Link): void {
     if (this.#retired) return link.destroy()
     const [next] = this.#queue
@@ -117,9 +133,7 @@ export class Pool implements LinkOwner, Waiting, Disposable {
     this.#room.give()
     const at = this.#idle.indexOf(link)
     if (at !== -1) this.#idle.splice(at, 1)
-    const [next] = this.#queue
-    if (next === undefined || !this.#open(next)) return
-    this.#queue.delete(next)
+    if (this.#crowd.size === 0) this.#openNext()
   }
 
   late(now: number): void {
@@ -138,6 +152,23 @@ export class Pool implements LinkOwner, Waiting, Disposable {
   }
 
   feel(): void {}
+
+  #knock(): void {
+    if (this.#knocking) return
+    this.#knocking = true
+    setTimeout(() => {
+      this.#knocking = false
+      const crowd = [...this.#crowd]
+      for (const user of crowd) if (this.#links.size < this.limits.max && this.#open(user)) this.#crowd.delete(user)
+      if (this.#crowd.size > 0) this.#knock()
+      else if (this.#links.size === 0) this.#openNext()
+    }, knockEvery)
+  }
+
+  #openNext(): void {
+    const [next] = this.#queue
+    if (next !== undefined && this.#open(next)) this.#queue.delete(next)
+  }
 
   #open(user: LinkUser): boolean {
     if (!this.#room.take()) return false

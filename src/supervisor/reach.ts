@@ -1,10 +1,22 @@
 import { request } from 'node:http'
 import { connect } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Address } from '../model/protocol.ts'
 import { isOurs, messageOf, reasonOf } from './errno.ts'
 
 /** Null when a connection was accepted, else why not. Rejects when the deadline passes. */
-export function tryConnect(address: Address, deadline: AbortSignal): Promise<string | null> {
+export async function tryConnect(address: Address, deadline: AbortSignal): Promise<string | null> {
+  for (;;) {
+    const refusal = await tryOnce(address, deadline)
+    if (refusal !== crowded) return refusal
+    await delay(20, undefined, { signal: deadline })
+  }
+}
+
+/** What a Unix socket says whose backlog is full; TCP has one wait. Somebody listens, and is busy. */
+const crowded = 'EAGAIN'
+
+function tryOnce(address: Address, deadline: AbortSignal): Promise<string | null> {
   return new Promise((resolve, reject) => {
     deadline.throwIfAborted()
     const socket = connect(to(address))
@@ -25,7 +37,8 @@ export function tryConnect(address: Address, deadline: AbortSignal): Promise<str
     })
     socket.once('error', (error) =>
       finish(() => {
-        if (isOurs(error)) reject(error)
+        if (reasonOf(error) === crowded) resolve(crowded)
+        else if (isOurs(error)) reject(error)
         else resolve(absent.has(reasonOf(error)) ? refused : messageOf(error))
       }),
     )
@@ -42,7 +55,18 @@ function to({ host, port, path }: Address): { path: string } | { host: string; p
 }
 
 /** The status of the answer to one GET. Redirects are an answer like any other. */
-export function get(address: Address, path: string, deadline: AbortSignal, method = 'GET'): Promise<number> {
+export async function get(address: Address, path: string, deadline: AbortSignal, method = 'GET'): Promise<number> {
+  for (;;) {
+    try {
+      return await getOnce(address, path, deadline, method)
+    } catch (error) {
+      if (deadline.aborted || reasonOf(error) !== crowded) throw error
+      await delay(20, undefined, { signal: deadline })
+    }
+  }
+}
+
+function getOnce(address: Address, path: string, deadline: AbortSignal, method: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const asked = request(
       {

@@ -76,6 +76,21 @@ test('{socket} in the arguments asks for one, and a deep state folder is no hind
   assert.ok(!fs.existsSync(path.dirname(String(socket))))
 })
 
+test('requests wait for an app whose backlog is full, and it is not taken for dead', async () => {
+  await using gateway = await startGateway({
+    apps: { 'py/unix-narrow.py': 'unix-narrow.py' },
+    config: {
+      appsDir: 'apps',
+      defaults: { auth: 'none' },
+      apps: { py: { command: ['python3', 'unix-narrow.py', '{socket}'], cwd: 'apps/py' } },
+    },
+  })
+  await ready(gateway, 'py')
+  const answers = await Promise.all(Array.from({ length: 60 }, async () => await ask(gateway, '/py/')))
+  assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]))
+  assert.equal((await gateway.app('py')).falls.total, 0)
+})
+
 test('what listens on a socket goes on under the next gateway when the first one is killed', async () => {
   await using folder = await createFolder({ apps: { 'hello.cjs': unix('1') }, config: onSocket })
   await using first = await startGateway({ folder })
