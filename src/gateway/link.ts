@@ -217,7 +217,8 @@ export class Link {
     this.user = null
     this.#inbox.clear()
     this.#head = giveHead(this.#head)
-    if (this.#persists && this.#sent && this.#idleTime > 0) {
+    // An app may have closed behind a response that came before the end of its request was sent.
+    if (this.#persists && this.#sent && this.#idleTime > 0 && this.socket.writable) {
       this.#state = idle
       this.idleUntil = this.#owner.clock.now() + this.#idleTime
       this.#owner.freed(this)

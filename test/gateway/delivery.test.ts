@@ -82,3 +82,26 @@ test('an app that goes on behind its whole response, while the end of the upload
   assert.equal((await wire.response()).status, 200, 'the connection serves on')
   assert.equal(front.gateway.inflight().length, 0)
 })
+
+test('who waits for a connection does not get one that the app has closed behind its early response', async () => {
+  const heads: Wire[] = []
+  await using app = await startRaw((wire) => {
+    if (heads.push(wire) === 2)
+      wire.socket.once('data', () => wire.send('HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\ntwo'))
+  })
+  await using front = await startFront()
+  front.routes([route('hello', ready(at(1, app.port)), { connections: { max: 1, queue: 4, idle: null } })])
+  const head = `POST /hello/ HTTP/1.1\r\nHost: h\r\nX-API-Token: ${token}\r\n`
+  const one = await front.wire()
+  one.send(`${head}Content-Length: 10\r\n\r\nhello`)
+  await eventually(() => heads[0]?.received.endsWith('hello'), { what: 'the first half' })
+  const two = await front.wire()
+  two.send(`${head}Content-Length: 2\r\n\r\nhi`)
+  await eventually(() => front.gateway.inflight().length === 2, { what: 'the second request' })
+  one.send('world')
+  heads[0]?.send('HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none')
+  await new Promise((resolve) => setImmediate(resolve))
+  heads[0]?.socket.end()
+  assert.equal((await one.response('POST')).body, 'one')
+  assert.equal((await two.response('POST')).body, 'two')
+})
