@@ -115,10 +115,7 @@ export class Gateway implements AsyncDisposable {
     }
     // Half-open: a client that has said all it wants to say in a tunnel may still listen.
     const settings = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }
-    const lobby = new Lobby((socket) => {
-      if (room.take()) connections.add(new Connection(socket, front))
-      else socket.destroy()
-    })
+    const lobby = new Lobby(room, (socket) => connections.add(new Connection(socket, front)))
     if (!options.waits) lobby.open()
     const create = (): Server =>
       createServer({ ...settings, pauseOnConnect: lobby.isWaiting }, (socket) => lobby.admit(socket))

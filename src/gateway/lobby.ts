@@ -1,14 +1,19 @@
 import type { Socket } from 'node:net'
 
+import type { Room } from './room.ts'
+
 /**
  * Where clients wait who come before the routes are known, for some milliseconds at the start: a connection that is refused
- * or a 404 would tell them that there is nothing.
+ * or a 404 would tell them that there is nothing. There is no more room for them than for others.
  */
 export class Lobby implements Disposable {
+  readonly #room: Room
   readonly #enter: (socket: Socket) => void
   #waiting: Set<Socket> | null = new Set()
 
-  constructor(enter: (socket: Socket) => void) {
+  /** Whoever enters takes its room along. */
+  constructor(room: Room, enter: (socket: Socket) => void) {
+    this.#room = room
     this.#enter = enter
   }
 
@@ -19,6 +24,7 @@ export class Lobby implements Disposable {
 
   /** A socket of a server that was made while this waited comes paused, then and later. */
   admit(socket: Socket): void {
+    if (!this.#room.take()) return void socket.destroy()
     if (this.#waiting === null) return this.#let(socket)
     this.#waiting.add(socket)
     // Nobody else listens yet, and an error that nobody hears would end the gateway.
@@ -29,7 +35,11 @@ export class Lobby implements Disposable {
     const waiting = this.#waiting ?? []
     this.#waiting = null
     for (const socket of waiting) {
-      if (!socket.destroyed) this.#let(socket)
+      if (socket.destroyed) {
+        this.#room.give()
+        continue
+      }
+      this.#let(socket)
       socket.off('error', ignore)
     }
   }
