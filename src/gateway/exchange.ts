@@ -285,7 +285,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
     this.drain?.()
   }
 
-  /** Its one journal entry, and the connection goes on. */
+  /** Its one journal entry, and the connection goes on if the client was told so: when another process accepts, too. */
   #finish(persist: boolean, answered = false): void {
     if (this.#over) return
     this.#over = true
@@ -294,7 +294,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
     this.#door.inflight.leave(this)
     this.#door.journal.write(story.entry({ client: connection.origin.address, app, run, method, host, target, status }))
     if (status === 101) return
-    if (persist && this.mayPersist) connection.next()
+    if (persist && !this.#door.closing) connection.next()
     else connection.close()
   }
 }

@@ -105,3 +105,30 @@ test('who waits for a connection does not get one that the app has closed behind
   assert.equal((await one.response('POST')).body, 'one')
   assert.equal((await two.response('POST')).body, 'two')
 })
+
+test('a client that was promised its connection is served once more when another process accepts', async () => {
+  const apps: Wire[] = []
+  await using app = await startRaw((wire) => {
+    apps.push(wire)
+    wire.socket.on('data', (data) => {
+      wire.send(
+        data.includes('/one')
+          ? 'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\none'
+          : 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\ntwo',
+      )
+    })
+  })
+  await using front = await startFront()
+  front.routes([route('hello', ready(at(1, app.port)))])
+  const wire = await front.wire()
+  const ask = (path: string): string => `GET /hello/${path} HTTP/1.1\r\nHost: h\r\nX-API-Token: ${token}\r\n\r\n`
+  wire.send(ask('one') + ask('two'))
+  await wire.until((text) => text.endsWith('one'), 'the first half')
+  front.gateway.leave()
+  apps[0]?.send('one')
+  const first = await wire.response()
+  assert.deepEqual([first.body, first.field('connection')], ['oneone', undefined])
+  const second = await wire.response()
+  assert.deepEqual([second.body, second.field('connection')], ['two', 'close'])
+  await wire.untilEnded()
+})
