@@ -20,6 +20,7 @@ await using fleet = await DrillFleet.raise(0, { restart: { min: '10ms', max: '20
 const { stage } = fleet
 await stage.victim()
 const door = await stage.door(await fleet.token)
+const gateway = await fleet.pid()
 const samples: { readonly files: number; readonly rss: number }[] = []
 let slowest = 0
 let wrong = 0
@@ -33,7 +34,7 @@ for (let cycle = 0; cycle < cycles; cycle++) {
   slowest = Math.max(slowest, performance.now() - killed)
   wrong += ends.filter((end) => end === null).length
   await stage.replaced(run)
-  samples.push({ files: openFiles(fleet.pid), rss: usageOf(fleet.pid).rss / 1e6 })
+  samples.push({ files: openFiles(gateway), rss: usageOf(gateway).rss / 1e6 })
 }
 
 const half = samples.slice(samples.length >> 1)

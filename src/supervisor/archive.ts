@@ -104,8 +104,10 @@ export class Archive {
     const seen = before?.seen ?? this.#options.clock.wall()
     const next: Kept = { size: 0, proven: null, refused: null, ...before, version, digest, name, seen }
     const others = past.kept.filter((it) => it.digest !== digest)
-    const kept = prune([...others, next], past.pin, most)
-    this.#put(app, { ...past, kept }, async () => {
+    // Of other bytes than these it says nothing any more, and a restart must not take it for something to undo.
+    const pin = past.pin?.over === digest ? past.pin : null
+    const kept = prune([...others, next], pin, most)
+    this.#put(app, { kept, pin }, async () => {
       const target = this.#file(app, next)
       await mkdir(path.dirname(target), { recursive: true, mode: 0o700 })
       // Copies are immutable, so one more name costs nothing; on another file system it is one more copy.

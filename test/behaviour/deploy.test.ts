@@ -59,7 +59,11 @@ test('deploy takes a good version, refuses a bad one with its reason and a note,
     assert.match(stderr, /not ready within 1s/)
     assert.equal((await deploy(hello('3'))).code, 0)
     await eventually(async () => !(await fs.readdir(folder.apps)).includes('hello.failed'), { what: 'the note to go' })
-    assert.equal((await gateway.app('hello')).rejected, null)
+    const { rejected, instances } = await gateway.app('hello')
+    assert.equal(rejected, null)
+    // What was refused before is over with the new bytes: this is an ordinary restart.
+    assert.equal((await folder.cli('restart', 'hello')).code, 0)
+    assert.notEqual((await gateway.app('hello')).instances[0]?.run, instances[0]?.run)
   }
 })
 

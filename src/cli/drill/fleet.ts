@@ -18,6 +18,8 @@ const usual: Pick<UserAppConfig, 'health' | 'stop' | 'restart'> = {
   stop: { drain: '5s', grace: '2s' },
 }
 
+const list = promisify(execFile)
+
 const bin = fileURLToPath(new URL('../../../bin/quaymaster.mjs', import.meta.url))
 
 /** The name of the only app. */
@@ -62,9 +64,9 @@ export class DrillFleet implements AsyncDisposable {
     return readToken(this.stage.stateDir)
   }
 
-  /** The process that was started last. */
-  get pid(): number {
-    return this.#child?.pid ?? 0
+  /** The gateway's process: after an upgrade it is another one than was started here. */
+  async pid(): Promise<number> {
+    return (await this.stage.status()).pid
   }
 
   /** Starts the gateway and waits until it listens. */
@@ -89,9 +91,9 @@ export class DrillFleet implements AsyncDisposable {
 
   /** The process that ends the fleet if the gateway dies and none follows. */
   async guardian(): Promise<number | null> {
-    const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid=,args='])
+    const [gateway, { stdout }] = await Promise.all([this.pid(), list('ps', ['-A', '-o', 'pid=,ppid=,args='])])
     const lines = stdout.split('\n').map((line) => line.trim().split(/\s+/))
-    const found = lines.find(([, parent, ...args]) => Number(parent) === this.pid && args.includes('word'))
+    const found = lines.find(([, parent, ...args]) => Number(parent) === gateway && args.includes('word'))
     return found === undefined ? null : Number(found[0])
   }
 
@@ -117,8 +119,14 @@ export class DrillFleet implements AsyncDisposable {
     const child = this.#child
     if (child === null || child.exitCode !== null || child.signalCode !== null) return
     const gone = once(child, 'exit')
-    child.kill('SIGKILL')
-    await gone
+    const pid = await this.pid()
+    process.kill(pid, 'SIGKILL')
+    if (pid !== child.pid) {
+      // Who handed over to it waits for its end, and goes with it.
+      const late = setTimeout(() => child.kill('SIGKILL'), 5_000)
+      await gone
+      clearTimeout(late)
+    } else await gone
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -148,6 +148,17 @@ export const lessons: readonly Lesson[] = [
     },
   },
   {
+    name: 'upgrade',
+    does: 'another gateway takes over',
+    own: true,
+    async teach({ stage }) {
+      const { pid } = await stage.victim()
+      await stage.upgrade()
+      const now = await stage.victim()
+      if (now.pid !== pid) throw new Error(`the app was not taken over: ${pid} became ${now.pid}`)
+    },
+  },
+  {
     name: 'gateway',
     does: 'SIGKILL to the gateway, and another one started at once',
     own: true,

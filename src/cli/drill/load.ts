@@ -40,6 +40,9 @@ const maxText = 300
 /** No gateway holds a request for longer. */
 const patience = 60_000
 
+/** Never used twice, by whatever load. */
+let nextPost = 1
+
 /** A steady load of GETs, and POSTs that can be told apart. */
 export class Load implements AsyncDisposable {
   /** Whether the gateway itself is to be missing for a while. */
@@ -51,7 +54,6 @@ export class Load implements AsyncDisposable {
   readonly #timer: NodeJS.Timeout
   #tally = empty()
   #lastGood = performance.now()
-  #nextPost = 1
 
   constructor(door: Door, options: LoadOptions) {
     this.#door = door
@@ -108,7 +110,7 @@ export class Load implements AsyncDisposable {
   }
 
   async #post(turn: number): Promise<void> {
-    const number = this.#nextPost++
+    const number = nextPost++
     this.#tally.posts += 1
     const { status } = await this.#ask('POST', turn, { 'x-drill': String(number), 'content-type': 'text/plain' })
     if (status !== 200) this.#tally.postsFailed.push(number)

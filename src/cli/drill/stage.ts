@@ -27,6 +27,18 @@ export class Stage {
     return { url: (await this.look()).url, token }
   }
 
+  /** Lets another process take over, and resolves when it has. */
+  async upgrade(): Promise<void> {
+    const { pid } = await this.status()
+    await this.#ask('POST', '/upgrade')
+    for (let turn = 0; turn < 600; turn++) {
+      const now = await this.status().catch(() => null)
+      if (now !== null && now.pid !== pid) return
+      await pause(50)
+    }
+    throw new Error(`no new gateway has taken over from PID ${pid} within 30 s`)
+  }
+
   async command(verb: string): Promise<void> {
     await this.#ask('POST', `/apps/${encodeURIComponent(this.app)}/${verb}`)
   }
