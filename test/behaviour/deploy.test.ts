@@ -59,11 +59,21 @@ test('deploy takes a good version, refuses a bad one with its reason and a note,
     assert.match(stderr, /not ready within 1s/)
     assert.equal((await deploy(hello('3'))).code, 0)
     await eventually(async () => !(await fs.readdir(folder.apps)).includes('hello.failed'), { what: 'the note to go' })
-    const { rejected, instances } = await gateway.app('hello')
-    assert.equal(rejected, null)
-    // What was refused before is over with the new bytes: this is an ordinary restart.
+    assert.equal((await gateway.app('hello')).rejected, null)
+    // What was refused is over with other bytes: a restart of those is an ordinary one.
+    await folder.put('hello.cjs', 'crash-on-boot.sh')
+    await eventually(async () => (await gateway.app('hello')).rejected !== null, { what: 'the refusal' })
+    await folder.put('hello.cjs', hello('4'))
+    await eventually(async () => (await body(gateway)) === 'hello 4\n', { what: 'the next version' })
+    const next = await eventually(
+      async () => {
+        const { state, instances } = await gateway.app('hello')
+        return state === 'ready' && instances.length === 1 && instances[0]
+      },
+      { what: 'the end of its soak' },
+    )
     assert.equal((await folder.cli('restart', 'hello')).code, 0)
-    assert.notEqual((await gateway.app('hello')).instances[0]?.run, instances[0]?.run)
+    assert.notEqual((await gateway.app('hello')).instances[0]?.run, next.run)
   }
 })
 
