@@ -62,7 +62,10 @@ export function writeReply(to: Recipient, reply: Reply, last: boolean, done: (pe
   to.status = reply.status
   const isHead = to.method === 'HEAD'
   if (!isHead) to.traffic.out = Buffer.byteLength(reply.body)
-  connection.socket.write(replyBytes(reply, to.id, says, isHead), () => done(persist))
+  connection.socket.write(replyBytes(reply, to.id, says, isHead), () => {
+    // Else the client has left, and that is told otherwise.
+    if (!connection.socket.destroyed) done(persist)
+  })
 }
 
 /** A whole response of ours, as it goes on the wire. */

@@ -223,7 +223,7 @@ export class Delivery implements LinkUser {
     if (connection.out.isEmpty) return this.#done()
     // What it got so far stays in flight until it has it: an app that drains is not done before.
     connection.deadline = clock.now() + timeouts.stall
-    connection.socket.write('', () => this.#done())
+    connection.out.emptied(() => this.#done())
   }
 
   lost(code: ErrorCode, detail: string, silent: boolean): void {

@@ -110,6 +110,13 @@ export class Outlet {
     return !this.#isUnderway && this.#socket.writableLength === 0
   }
 
+  /** Calls when the kernel has all that was handed over; never if the socket is destroyed before, which its `close` tells. */
+  emptied(then: () => void): void {
+    this.#socket.write('', () => {
+      if (!this.#socket.destroyed) then()
+    })
+  }
+
   /** Hands over what was gathered. False when the socket has enough for now and will `drain`. */
   flush(): boolean {
     const room = this.#room

@@ -156,7 +156,7 @@ export class RemoteClient implements Client, BodySink {
       final: (callback) => {
         connection.out.lastWith(this.#trailers)
         connection.out.flush()
-        connection.socket.write(nothing, () => this.#finished())
+        connection.out.emptied(() => this.#finished())
         callback()
       },
     })
@@ -181,5 +181,3 @@ function startLine(status: number, reason: string | null): string {
 function lines(fields: readonly Field[]): string {
   return fields.map(([name, value]) => fieldLine(name, value)).join('')
 }
-
-const nothing = Buffer.alloc(0)

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import diagnostics from 'node:diagnostics_channel'
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { test } from 'node:test'
 
 import { eventually } from '../support/wait.ts'
@@ -131,4 +133,34 @@ test('a client that was promised its connection is served once more when another
   const second = await wire.response()
   assert.deepEqual([second.body, second.field('connection')], ['two', 'close'])
   await wire.untilEnded()
+})
+
+test('a client that leaves before it has all of a response that is over has left', async () => {
+  const accepted: Socket[] = []
+  const note = (message: unknown): void => void accepted.push((message as { socket: Socket }).socket)
+  const { promise, resolve } = Promise.withResolvers<Wire>()
+  await using app = await startRaw(resolve)
+  await using front = await startFront()
+  front.routes([route('hello', ready(at(1, app.port)))])
+  diagnostics.subscribe('net.server.socket', note)
+  const wire = await front.wire()
+  diagnostics.unsubscribe('net.server.socket', note)
+  wire.socket.pause()
+  wire.send(`GET /hello/ HTTP/1.1\r\nHost: h\r\nX-API-Token: ${token}\r\n\r\n`)
+  const far = await promise
+  const near = accepted.find(({ remotePort }) => remotePort === wire.socket.localPort) as Socket
+  far.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n')
+  // Until the kernels take no more, and no further: the gateway reads on to the end.
+  const size = 40_000
+  for (let sent = size; near.writableLength === 0; sent += size) {
+    far.send(`${size.toString(16)}\r\n${'x'.repeat(size)}\r\n`)
+    while (near.bytesWritten < sent) await new Promise((turn) => setImmediate(turn))
+  }
+  far.send('0\r\n\r\n')
+  far.socket.end()
+  await far.untilEnded()
+  assert.equal(front.exchanges.length, 0)
+  wire.socket.resetAndDestroy()
+  const { status, error } = await front.exchange(() => true)
+  assert.deepEqual([status, error?.code], [499, 'client-left'])
 })
