@@ -92,6 +92,8 @@ export class GatewayThreads implements FrontDoor {
     for (const app of change.gone) this.#places.free(app)
     const columns = this.#places.columnsOf(put.map(({ app }) => app))
     this.#tell({ type: 'routes', routes: { ...change, put }, columns })
+    // While no thread lives there is nobody to say so.
+    if (this.#threads.size === 0) for (const run of change.drain) this.#options.report({ type: 'drained', run })
   }
 
   configure(auth: Auth): void {

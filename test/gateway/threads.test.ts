@@ -228,3 +228,13 @@ test('a port that is taken is told in one sentence, however many threads there a
     )
   }
 })
+
+test('a run that is to drain while no thread lives is drained', async () => {
+  await using stageOf = await stage((_, response) => response.end('ok'))
+  const { gateway, workers, reports, ready } = stageOf
+  stageOf.route(ready)
+  await Promise.all(workers.map((worker) => worker.terminate()))
+  assert.deepEqual(gateway.inflight(), [])
+  stageOf.route({ kind: 'waiting', why: 'starting', until: null }, [1])
+  await eventually(() => reports.some(({ type }) => type === 'drained'), { what: 'the report', timeout: 3_000 })
+})
