@@ -114,7 +114,7 @@ test('a gateway that did not run for a while takes nobody for ill or late becaus
   const health = { path: '/?ms=300', interval: '10ms', timeout: '1s', misses: 1 }
   await using gateway = await startGateway({
     apps: { 'steady.cjs': 'slow-response.cjs' },
-    config: { apps: { steady: { health }, slow: { health: { boot: '1500ms' } } } },
+    config: { apps: { steady: { health }, slow: { health: { boot: '3s' } } } },
   })
   const { pid } = await gateway.events.ready('steady')
   await gateway.folder.put('slow.cjs', 'slow-boot.cjs')
@@ -122,7 +122,7 @@ test('a gateway that did not run for a while takes nobody for ill or late becaus
   await gateway.events.waitFor(born, 'the start')
   end(gateway.pid, 'SIGSTOP')
   // Longer than every deadline of both: there is no event to wait for while the one who tells of them is stopped.
-  await new Promise((resolve) => setTimeout(resolve, 3_500))
+  await new Promise((resolve) => setTimeout(resolve, 5_000))
   end(gateway.pid, 'SIGCONT')
   await gateway.events.ready('slow')
   const { falls, instances } = await gateway.app('steady')
