@@ -29,7 +29,7 @@ export function createApi(control: Control): Hono {
     const found: CrashesDocument = { crashes: control.crashes(app), suspects: control.quarantine(app) }
     // What an app that has left did is still told.
     const isKnown = app === null || found.crashes.length > 0 || control.status().apps.some((it) => it.name === app)
-    return isKnown ? c.json(found) : noSuchApp(control, app)
+    return isKnown ? c.json(found) : noSuchApp(control, app, 'neither an app nor a crash on record called')
   })
   api.get('/crashes/:id', (c) => {
     const id = c.req.param('id')
@@ -53,7 +53,12 @@ export function createApi(control: Control): Hono {
     const name = c.req.param('name')
     const { body } = c.req.raw
     if (body === null) return problem(400, 'The body has to be the file.')
-    return told(control, name, 'deploy', await control.deploy(name, c.req.query('file') ?? name, body))
+    const bytes = body.values({ preventCancel: true })
+    const outcome = await control.deploy(name, c.req.query('file') ?? name, bytes)
+    // A client that is still sending would lose the answer with its connection, so what was refused is read to its end.
+    await bytes.return?.()
+    await body.pipeTo(new WritableStream()).catch(() => undefined)
+    return told(control, name, 'deploy', outcome)
   })
   api.get('/logs', (c) => logs(c, control))
   api.get('/events', () => events(control))
@@ -153,9 +158,9 @@ function isTrue(value: string | undefined): boolean {
   return value === '' || value === '1' || value === 'true'
 }
 
-function noSuchApp(control: Control, name: string): Response {
+function noSuchApp(control: Control, name: string, none = 'no app'): Response {
   const names = control.status().apps.map((it) => it.name)
   const meant = suggest(name, names)
   const hint = meant === null ? `The apps are: ${names.join(', ') || 'none yet'}.` : `Did you mean "${meant}"?`
-  return problem(404, `There is no app "${name}". ${hint}`)
+  return problem(404, `There is ${none} "${name}". ${hint}`)
 }

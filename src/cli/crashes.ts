@@ -42,11 +42,18 @@ async function of(state: string, app: string | null, all: CrashesDocument): Prom
 export function crashesText({ crashes, suspects }: CrashesDocument): string {
   if (crashes.length === 0 && suspects.length === 0) return 'No crashes on record.\n'
   const lines = crashes.flatMap(({ id, at, app, run, reason, blame }) => [
-    `${dateOf(at)}  ${id}  ${app} run ${run} ${plainText(reason, false)}`,
+    `${dateOf(at)}  ${id}  ${app} run ${run}: ${clipped(plainText(reason, false))}`,
     `    ${plainText(blame, false)}`,
   ])
   return `${[...lines, ...suspects.map(suspectText)].join('\n')}\n`
 }
+
+/** A reason ends with the last line of output, which may be a page: --last has it whole. */
+function clipped(text: string): string {
+  return text.length > widest ? `${text.slice(0, widest - 1)}…` : text
+}
+
+const widest = 200
 
 function suspectText({ app, shape, quarantined, until, crashes }: SuspectStatus): string {
   const what = `${app}: ${plainText(shape, false)}`

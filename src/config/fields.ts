@@ -43,6 +43,10 @@ export function keys<S extends z.ZodRawShape>(
 export function orFalse<T>(schema: z.ZodType<T>): z.ZodType<false | T> {
   return z.unknown().transform((input, { issues }) => {
     if (input === false) return false
+    if (typeof input !== 'object' || input === null) {
+      issues.push(issueOf(input, 'must be false or an object', { allowed: null, suggestion: null, showValue: true }))
+      return z.NEVER
+    }
     const read = schema.safeParse(input, { reportInput: true })
     if (read.success) return read.data
     issues.push(...read.error.issues.map((issue) => ({ ...issue }) as z.core.$ZodRawIssue))

@@ -29,14 +29,19 @@ export function remember({ appsDir, intake, fleet, output, wall }: Remembering):
   const write = (work: () => Promise<void>): void => {
     writing = writing.then(work).catch(() => {})
   }
+  // The runs of each app's version that started last and is not the one that serves: whose lines a note shows.
+  const trials = new Map<string, { readonly version: string; readonly runs: Set<number> }>()
+  const begun = (app: string, version: string, run: number): void => {
+    if (fleet().apps.get(app)?.good?.launch.version === version) return
+    const trial = trials.get(app)
+    const runs = trial?.version === version ? trial.runs : new Set<number>()
+    trials.set(app, { version, runs: runs.add(run) })
+  }
   const note = (app: string, version: string, reason: string): void => {
     const good = fleet().apps.get(app)?.good
     if (!good) return
-    const { generation } = good
-    const runs = fleet()
-      .apps.get(app)
-      ?.instances.filter((it) => it.release.generation === generation)
-    const lines = output(app).filter(({ run }) => !runs?.some((it) => it.run === run))
+    const trial = trials.get(app)
+    const lines = trial?.version === version ? output(app).filter(({ run }) => trial.runs.has(run)) : []
     const said = lines.slice(-lastLines).map(({ line }) => line)
     const failure = { app, version, reason, kept: good.launch.version, at: wall(), lines: version === '-' ? [] : said }
     write(() => leaveNote(appsDir, failure))
@@ -44,16 +49,22 @@ export function remember({ appsDir, intake, fleet, output, wall }: Remembering):
   return {
     hear(announcement) {
       const { kind, app } = announcement
-      if (kind === 'rejected') {
+      if (kind === 'starting') begun(app, announcement.version, announcement.run)
+      else if (kind === 'rejected') {
         intake()?.archive.refused(app, announcement.version, announcement.reason, announcement.kept)
         note(app, announcement.version, announcement.reason)
+        trials.delete(app)
       } else if (kind === 'refused') note(app, '-', announcement.reason)
-      else if (kind === 'gone') write(() => removeNote(appsDir, app))
+      else if (kind === 'gone') {
+        trials.delete(app)
+        write(() => removeNote(appsDir, app))
+      }
     },
     see(after, before, touched) {
       for (const name of touched) {
         const good = after.apps.get(name)?.good
         if (!good || good === before.apps.get(name)?.good) continue
+        trials.delete(name)
         intake()?.archive.proved(name, good.launch.version)
         write(() => removeNote(appsDir, name))
       }

@@ -107,8 +107,9 @@ export async function deploy(
     return no(`${file} is no file name for an app called ${name}`)
   }
   const owner = intake.entryOf(name)
-  if (owner !== null && owner !== file)
-    return no(`it is ${owner} in ${shop.appsDir}; remove that first, or deploy to it`)
+  if (owner !== null && owner !== file) {
+    return no(`it is ${owner} in ${shop.appsDir}; remove that first, or name the new file like it, ending included`)
+  }
   const target = path.join(shop.appsDir, file)
   if ((await lstat(target).catch(() => null))?.isDirectory()) return no(`${target} is a folder`)
   // Hidden, so that nobody takes it for an app; on the same file system, so that the rename is one.

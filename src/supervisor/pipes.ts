@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { closeSync, constants, openSync } from 'node:fs'
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { access, mkdir, readdir, rm } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -41,10 +41,14 @@ export class Pipes implements AsyncDisposable {
 
   /** Null where no named pipe can be made: the child then gets one that ends with us, and cannot be adopted. */
   async take(): Promise<PipePair | null> {
-    while (this.#stock.length === 0 && !this.#fails) await this.#refill()
-    const pair = this.#stock.shift() ?? null
-    if (this.#stock.length < low) void this.#refill()
-    return pair
+    // Those in stock may have become useless since: the folder deleted, or its modes changed. That is not the app's fault.
+    for (let tries = 0; tries < 2 * batch; tries += 1) {
+      while (this.#stock.length === 0 && !this.#fails) await this.#refill()
+      const pair = this.#stock.shift() ?? null
+      if (this.#stock.length < low) void this.#refill()
+      if (pair === null || (await isUsable(pair))) return pair
+    }
+    return null
   }
 
   async release(pair: PipePair): Promise<void> {
@@ -87,6 +91,14 @@ export class Pipes implements AsyncDisposable {
     this.#making = null
     await this.#refill()
   }
+}
+
+async function isUsable(pair: PipePair): Promise<boolean> {
+  const mode = constants.R_OK | constants.W_OK
+  return Promise.all([access(pair.stdout, mode), access(pair.stderr, mode)]).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** Both ends of a child's pipes, opened: ours to read, theirs as descriptors to be handed on and then closed. */

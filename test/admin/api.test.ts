@@ -51,6 +51,27 @@ test('an unknown app is not found, and the one that was meant is named', async (
   assert.match(await detail(await get('/apps/zzzzzzzz')), /The apps are: hello, clock\./)
 })
 
+test('a file that is refused unread is read to its end, so that whoever sends it still hears why', async () => {
+  let pieces = 0
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (++pieces > 3) controller.close()
+      else controller.enqueue(new Uint8Array(1_000))
+    },
+  })
+  const request = new Request('http://localhost/apps/hello/deploy?file=hello', { method: 'POST', body, duplex: 'half' })
+  const refused = await createApi(new FakeControl()).request(request)
+  assert.deepEqual([refused.status, await detail(refused)], [409, 'Cannot deploy "hello": hello is not taken'])
+  assert.equal(pieces, 4)
+})
+
+test('what is neither an app nor a crash is said to be neither', async () => {
+  const { get } = setUp()
+  const found = await get('/crashes?app=zzzzzzzz-1-abc')
+  assert.equal(found.status, 404)
+  assert.match(await detail(found), /^There is neither an app nor a crash on record called "zzzzzzzz-1-abc"\. The apps/)
+})
+
 test('what does not exist is not found, and a wrong method is told the right one', async () => {
   const { control, get, post } = setUp()
   for (const response of [await get('/nope'), await post('/apps/hello/explode')]) assert.equal(response.status, 404)

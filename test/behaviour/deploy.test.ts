@@ -13,6 +13,12 @@ function hello(version: string): AppFile {
   return { fixture: 'hello.cjs', words: { version } }
 }
 
+/** One that says something, which is to stay out of what is said of another version. */
+const chatty = `#!/usr/bin/env node
+console.log('the words of a version that serves')
+require('node:http').createServer((_, response) => response.end('hello 0\\n')).listen(process.env.PORT, '127.0.0.1')
+`
+
 async function body(gateway: Gateway): Promise<string> {
   return (await ask(gateway, '/hello/')).body
 }
@@ -33,6 +39,12 @@ test('deploy takes a good version, refuses a bad one with its reason and a note,
   const note = path.join(folder.apps, 'hello.failed')
   {
     await using gateway = await startGateway({ folder })
+    // Refused before a byte of it was read: the reason reaches the command all the same.
+    await fs.writeFile(file, Buffer.alloc(4_000_000))
+    const misnamed = await folder.cli('deploy', file, '--as', 'Bad_Name')
+    const why = 'Cannot deploy "Bad_Name": Bad_Name.cjs is no file name for an app called Bad_Name\n'
+    assert.deepEqual([misnamed.code, misnamed.stderr], [1, why])
+    assert.equal((await deploy({ text: chatty })).code, 0)
     for (const version of ['1', '2']) {
       const { code, stdout, stderr } = await deploy(hello(version))
       assert.deepEqual([code, stdout, stderr], [0, 'hello is ready.\n', ''])
@@ -44,7 +56,7 @@ test('deploy takes a good version, refuses a bad one with its reason and a note,
     assert.equal(await body(gateway), 'hello 2\n')
     const text = await eventually(() => fs.readFile(note, 'utf8'), { what: 'the note' })
     assert.match(text, /Why: {5}exited with code 1 .*\n\nIts last lines:\n {2}no database/)
-    assert.deepEqual(await states(gateway), ['refused', 'serving', 'previous'])
+    assert.deepEqual(await states(gateway), ['refused', 'serving', 'previous', 'previous'])
     const missing = await deploy('never-ready.cjs')
     assert.match(missing.stderr, /not ready within 1s/)
   }

@@ -153,6 +153,7 @@ describe('parseManifest', () => {
     for (const [text, message] of [
       ['{ "target": "https://x.test" }', /belongs into gateway.config/],
       ['[]', /must be an object/],
+      ['{ "poison": true }', /must be false or an object/],
       ['{', /is not JSON: it ends too early/],
     ] as const) {
       const parsed = parseManifest(text, '/a/app.json')

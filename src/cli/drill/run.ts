@@ -1,4 +1,5 @@
 import { readToken } from '../../admin/token.ts'
+import { ask } from '../client.ts'
 import { CommandError } from '../fail.ts'
 import { findState } from '../find-state.ts'
 import type { GlobalOptions } from '../global-options.ts'
@@ -54,6 +55,8 @@ async function onOwn(boot: number, common: Common): Promise<readonly Result[]> {
 async function onReal(options: GlobalOptions, app: string, common: Common): Promise<readonly Result[]> {
   const state = await findState(options)
   const stage = new Stage(state, app)
+  // The same sentence as for any other command about an app that is not there, or a gateway that is not.
+  await ask(state, 'GET', `/apps/${encodeURIComponent(app)}`)
   return drill({ ...common, stage, fleet: null, door: await stage.door(await readToken(state)) })
 }
 
