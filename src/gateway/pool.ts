@@ -117,7 +117,8 @@ export class Pool implements LinkOwner, Waiting, Disposable {
   }
 
   freed(link: Link): void {
-    if (this.#retired) return link.destroy()
+    // More than there may be, since an edit of the configuration lowered the limit.
+    if (this.#retired || this.#links.size > this.limits.max) return link.destroy()
     const [next] = this.#queue
     if (next === undefined) {
       this.#idle.push(link)
@@ -167,7 +168,7 @@ export class Pool implements LinkOwner, Waiting, Disposable {
 
   #openNext(): void {
     const [next] = this.#queue
-    if (next !== undefined && this.#open(next)) this.#queue.delete(next)
+    if (next !== undefined && this.#links.size < this.limits.max && this.#open(next)) this.#queue.delete(next)
   }
 
   #open(user: LinkUser): boolean {

@@ -11,9 +11,8 @@ test('a list of crashes keeps a reason that is a page to one line, and apart fro
 })
 
 function report(reason: string): CrashReport {
-  return {
-    ...{ id: 'hello-1-abc', app: 'hello', run: 1, pid: 1, version: 'v', at: '2026-01-31T12:00:00.000Z' },
-    ...{ cause: 'unhealthy', reason, code: null, signal: null, outOfMemory: false, memory: null, uptime: 1 },
-    ...{ flights: [], more: 0, culprit: null, suspects: [], blame: 'no request was in flight', output: [] },
-  }
+  const at = '2026-01-31T12:00:00.000Z'
+  const who = { id: 'hello-1-abc', app: 'hello', run: 1, pid: 1, version: 'v', at, memory: null, uptime: 1 }
+  const end = { cause: 'unhealthy', reason, code: null, signal: null, outOfMemory: false, output: [] } as const
+  return { ...who, ...end, flights: [], more: 0, culprit: null, suspects: [], blame: 'no request was in flight' }
 }

@@ -59,6 +59,33 @@ test('an instance gets as many connections as it may have, some more wait, and t
   users[2].link?.destroy()
 })
 
+test('a limit that is lowered while there are more connections is kept to as they become free', async () => {
+  await using app = await startApp(() => {})
+  using sweep = new Sweep(systemClock)
+  using pool = new Pool(
+    { host: '127.0.0.1', port: app.port },
+    { max: 2, queue: 2, idle: null },
+    systemClock,
+    sweep,
+    room(),
+  )
+  const [first, second, waits] = [new User(), new User(), new User()]
+  for (const user of [first, second, waits]) assert.ok(pool.join(user, systemClock.now()))
+  await eventually(() => first.link !== null && second.link !== null, { what: 'both connections' })
+  pool.limits = { max: 1, queue: 2, idle: null }
+  const { link: surplus } = first
+  const { link: last } = second
+  assert.ok(surplus && last)
+  let closed = false
+  surplus.socket.once('close', () => (closed = true))
+  pool.freed(surplus)
+  await eventually(() => closed, { what: 'the end of the connection that is one too many' })
+  assert.equal(waits.link, null)
+  pool.freed(last)
+  assert.equal(waits.link, last)
+  last.destroy()
+})
+
 test('a user that leaves while its connection is being made is not called again', async () => {
   await using app = await startApp(() => {})
   using sweep = new Sweep(systemClock)
