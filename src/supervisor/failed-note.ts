@@ -20,7 +20,7 @@ const mark = '# Written by Quaymaster.'
 
 /**
  * Leaves `<app>.failed` beside the app, for whoever copies files and reads no logs. Written under another name and
- * renamed, so never through a link; whatever lies there and is not ours stays. A folder that cannot be written to costs
+ * renamed, so never through a link; for its owner only, as it holds what the app said; whatever lies there and is not ours stays. A folder that cannot be written to costs
  * the note and nothing else.
  */
 export async function leaveNote(appsDir: string, failure: Failure): Promise<void> {
@@ -28,7 +28,7 @@ export async function leaveNote(appsDir: string, failure: Failure): Promise<void
   if (!(await isFree(file))) return
   const fresh = path.join(appsDir, `.quay-note-${randomBytes(6).toString('hex')}`)
   try {
-    const handle = await open(fresh, 'wx', 0o644)
+    const handle = await open(fresh, 'wx', 0o600)
     await handle.writeFile(text(failure)).finally(() => handle.close())
     await rename(fresh, file)
   } catch {

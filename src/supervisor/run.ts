@@ -145,6 +145,8 @@ export class Run {
     this.#enforce()
     this.#output = output
     const { code, signal } = await child.ended
+    // What a probe finds now is not the reason: its end is, once its tree is gone.
+    this.#ended.abort()
     if (this.#others) return failed('it belongs to another gateway')
     tree.rootEnded()
     const asked = this.#wish !== 'live'

@@ -40,6 +40,9 @@ const maxText = 300
 /** No gateway holds a request for longer. */
 const patience = 60_000
 
+/** A reset that comes later than this (milliseconds) is no meeting of a request and a close. */
+const soon = 50
+
 /** Never used twice, by whatever load. */
 let nextPost = 1
 
@@ -121,8 +124,18 @@ export class Load implements AsyncDisposable {
     turn: number,
     headers: http.OutgoingHttpHeaders,
   ): Promise<{ status: number | null; text: string }> {
+    return this.#try(method, turn, headers, false)
+  }
+
+  #try(
+    method: string,
+    turn: number,
+    headers: http.OutgoingHttpHeaders,
+    isSecond: boolean,
+  ): Promise<{ status: number | null; text: string }> {
     const agent = this.#agents[turn % this.#options.clients]
     const { url, token } = this.#door
+    const began = performance.now()
     const all = token === null ? headers : { ...headers, 'x-api-token': token }
     return new Promise((resolve) => {
       const request = http.request(url, { method, agent, headers: all, timeout: patience }, (response) => {
@@ -133,7 +146,12 @@ export class Load implements AsyncDisposable {
         response.on('end', () => resolve({ status: response.statusCode ?? 0, text: `${response.statusCode} ${text}` }))
       })
       request.on('timeout', () => request.destroy(new Error(`no answer within ${patience / 1000} s`)))
-      request.on('error', (error) => resolve({ status: null, text: error.message }))
+      request.on('error', (error: NodeJS.ErrnoException) => {
+        // RFC 9112 §9.3.1: an idle connection may be closed just as it is used, and clients ask again. Node leaves that to us.
+        const isEarly = performance.now() - began < soon
+        const isStale = isEarly && request.reusedSocket && error.code === 'ECONNRESET' && method === 'GET' && !isSecond
+        resolve(isStale ? this.#try(method, turn, headers, true) : { status: null, text: error.message })
+      })
       request.end(method === 'POST' ? 'once' : undefined)
     })
   }
