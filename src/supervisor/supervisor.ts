@@ -35,6 +35,8 @@ export class Supervisor implements AsyncDisposable {
   readonly #watchers = new Set<() => void>()
   #fleet: Fleet
   #timer: NodeJS.Timeout | null = null
+  /** When the timer is to ring; Infinity without one. */
+  #due = Infinity
   /** Whether the timer, or its absence, is that of the present fleet. */
   #armed = false
   #working = false
@@ -51,6 +53,10 @@ export class Supervisor implements AsyncDisposable {
 
   send(event: Event): void {
     if (this.#closed) return
+    // Whatever is heard first after a sleep: no deadline of before may be looked at without it.
+    const late = this.#options.clock.now() - this.#due
+    if (late > sleptFor) this.#queue.push({ type: 'overslept', by: late })
+    if (late > sleptFor) this.#due = Infinity
     this.#queue.push(event)
     if (this.#working) return
     this.#working = true
@@ -125,16 +131,16 @@ export class Supervisor implements AsyncDisposable {
   #arm(): void {
     if (this.#timer) clearTimeout(this.#timer)
     this.#timer = null
+    this.#due = Infinity
     this.#armed = true
     const now = this.#options.clock.now()
     const at = nextDeadline(this.#fleet, now)
     if (at === Infinity) return
     // setTimeout cannot hold more than 2^31 - 1 ms; a tick that comes too early just arms it again.
     const wait = Math.min(Math.max(1, Math.ceil(at - now)), 2 ** 31 - 1)
+    this.#due = now + wait
     this.#timer = setTimeout(() => {
       this.#armed = false
-      const late = this.#options.clock.now() - now - wait
-      if (late > sleptFor) this.send({ type: 'overslept', by: late })
       this.send({ type: 'tick' })
     }, wait)
   }

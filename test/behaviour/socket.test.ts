@@ -46,7 +46,7 @@ test('an app that asks for a socket is served on it, restarted and replaced with
   assert.equal((await ask(gateway, '/hello/')).status, 200)
   const [table, crashes] = await Promise.all([gateway.folder.cli('status'), gateway.folder.cli('crashes')])
   assert.ok(table.stdout.includes(`listens on ${String(second['socket'])}`), table.stdout)
-  assert.match(crashes.stdout, new RegExp(`hello run ${Number(first['run'])} `))
+  assert.match(crashes.stdout, new RegExp(`hello run ${Number(first['run'])}: `))
 
   await using load = startLoad(gateway, { rps: 100, path: '/hello/' })
   await gateway.folder.put('hello.cjs', unix('2'))

@@ -142,8 +142,8 @@ export const lifecycle: readonly Mutant[] = [
   ]),
   mutant(119, 'there may be any number of connections', [
     'gateway/pool.ts',
-    'this.#links.size < this.limits.max',
-    'this.#links.size < 1e9',
+    'all < this.limits.max && this.#open(user)',
+    'all < 1e9 && this.#open(user)',
   ]),
   mutant(119, 'nobody who waits for a connection gets a free one', ['gateway/pool.ts', 'next.linked(link)', '']),
   mutant(119, 'who waited too long for a connection is told of a slow app', [
