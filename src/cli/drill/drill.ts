@@ -52,8 +52,6 @@ export async function drill(options: DrillOptions): Promise<readonly Result[]> {
         does,
         ...tally,
         duplicated: repeated(delivered, before),
-        held: null,
-        replayed: null,
         fault,
       }
       results.push(result)

@@ -6,9 +6,6 @@ export interface Result extends Tally {
   readonly does: string
   /** Numbers of POSTs that reached the app more than once. */
   readonly duplicated: readonly number[]
-  /** How often requests waited for the app, and were sent again to another instance; null where nobody counts. */
-  readonly held: number | null
-  readonly replayed: number | null
   /** What should have come of it and did not. */
   readonly fault: string | null
 }
@@ -18,15 +15,15 @@ export function isLost({ failed, duplicated, fault }: Result): boolean {
   return failed > 0 || duplicated.length > 0 || fault !== null
 }
 
-const titles = ['LESSON', 'GETS', 'FAILED', 'POSTS', 'FAILED', 'TWICE', 'HELD', 'REPLAYED', 'GAP', '']
+const titles = ['LESSON', 'GETS', 'FAILED', 'POSTS', 'FAILED', 'TWICE', 'GAP', '']
 
 export function head(width: number): string {
   return row(titles, width)
 }
 
 export function line(result: Result, width: number): string {
-  const { lesson, sent, failed, posts, postsFailed, duplicated, held, replayed, gap } = result
-  const counts = [sent, failed, posts, postsFailed.length, duplicated.length, held ?? '-', replayed ?? '-']
+  const { lesson, sent, failed, posts, postsFailed, duplicated, gap } = result
+  const counts = [sent, failed, posts, postsFailed.length, duplicated.length]
   return row([lesson, ...counts.map(String), `${gap.toFixed(0)} ms`, isLost(result) ? 'LOST' : 'nothing lost'], width)
 }
 
@@ -49,7 +46,7 @@ export function verdict(results: readonly Result[]): string {
 }
 
 function row(cells: readonly string[], width: number): string {
-  const widths = [width, 7, 7, 6, 6, 6, 6, 9, 9]
+  const widths = [width, 7, 7, 6, 6, 6, 9]
   return cells
     .map((cell, i) => (i === 0 || i === cells.length - 1 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
     .join(' ')
