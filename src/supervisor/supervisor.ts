@@ -55,8 +55,10 @@ export class Supervisor implements AsyncDisposable {
     if (this.#closed) return
     // Whatever is heard first after a sleep: no deadline of before may be looked at without it.
     const late = this.#options.clock.now() - this.#due
-    if (late > sleptFor) this.#queue.push({ type: 'overslept', by: late })
-    if (late > sleptFor) this.#due = Infinity
+    if (late > sleptFor) {
+      this.#due = Infinity
+      this.#queue.push({ type: 'overslept', by: late })
+    }
     this.#queue.push(event)
     if (this.#working) return
     this.#working = true

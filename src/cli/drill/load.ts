@@ -50,7 +50,7 @@ let nextPost = 1
 export class Load implements AsyncDisposable {
   /** Whether the gateway itself is to be missing for a while. */
   outage = false
-  #door: Door
+  readonly #door: Door
   readonly #options: LoadOptions
   readonly #agents: readonly http.Agent[]
   readonly #open = new Set<Promise<void>>()
@@ -70,11 +70,6 @@ export class Load implements AsyncDisposable {
       for (; gets < seconds * options.rate; gets++) this.#begin(this.#get(gets))
       for (; posts < seconds * options.posts; posts++) this.#begin(this.#post(posts))
     }, 5)
-  }
-
-  /** The address of the next requests. */
-  moveTo(door: Door): void {
-    this.#door = door
   }
 
   /** Every request that was begun before this call is in the tally, and none that was begun after it is waited for. */
