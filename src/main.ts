@@ -74,7 +74,7 @@ export async function up(options: UpOptions): Promise<Running> {
   const gateway = opened.use(
     await openFrontDoor({
       ...config.listen,
-      inherited: inherited?.descriptors,
+      inherited: inherited ?? undefined,
       auth: { tokens },
       journal,
       clock,
@@ -237,8 +237,7 @@ export async function up(options: UpOptions): Promise<Running> {
   let heirCode: number | null = null
   const succession = openSuccession({
     again: options.again,
-    inherited: () =>
-      gateway.descriptors && { descriptors: gateway.descriptors, port: gateway.port, adminPort: admin.port },
+    inherited: () => ({ ...gateway.sockets, adminPort: admin.port }),
     letGo: async () => {
       supervisor.letGo()
       await processes.letGo()

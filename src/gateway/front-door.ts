@@ -1,3 +1,4 @@
+import type { ListeningSockets } from '../lib/running.ts'
 import type { Traffic } from '../model/protocol.ts'
 import type { RouteChange } from '../model/route.ts'
 import type { Auth } from './auth/tokens.ts'
@@ -14,8 +15,8 @@ export interface FrontDoor extends AsyncDisposable {
   change(routes: RouteChange): void
   configure(auth: Auth): void
   stopAccepting(): Promise<void>
-  /** The listening sockets; null where several threads have their own. */
-  readonly descriptors: readonly number[] | null
+  /** For a process that is to accept on them too: what waits in them is not lost when this one closes its own. */
+  readonly sockets: ListeningSockets
   /** Another process accepts from now on; every client is served once more, streams take leave. */
   leave(): void
   /** On several threads: as of a moment ago. */

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:net'
 import { defaultTimeouts } from '../config/complete.ts'
 import type { Clock } from '../lib/clock.ts'
 import { fileLimit } from '../lib/file-limit.ts'
+import type { ListeningSockets } from '../lib/running.ts'
 import type { ClientTimeouts } from '../model/settings.ts'
 import type { GatewayReport, Traffic } from '../model/protocol.ts'
 import type { Route, RouteChange, RouteIndex } from '../model/route.ts'
@@ -47,8 +48,8 @@ export interface GatewayOptions {
   readonly report: (report: GatewayReport) => void
   /** Share the port with other gateways of ours (SO_REUSEPORT). Default: the port is ours alone. */
   readonly reusePort?: boolean
-  /** Descriptors of sockets that listen already. Default: new ones. */
-  readonly inherited?: readonly number[] | undefined
+  /** Sockets that listen already. Default: new ones. */
+  readonly inherited?: ListeningSockets | undefined
   /** Connections are taken, but wait for `open` before a byte of them is read. Default: they do not. */
   readonly waits?: boolean
   /** Default: a key of this gateway's own, and nobody else to tell of a sign-out. */
@@ -76,6 +77,8 @@ export class Gateway implements AsyncDisposable {
   readonly #connections: Set<Connection>
   readonly #sweep: Sweep
   readonly #lobby: Lobby
+  /** Whose sockets it listens on, if it has inherited those of several. */
+  readonly #threads: number | undefined
   readonly #cuts = new Map<number, NodeJS.Timeout>()
   readonly #index: OwnIndex
   #disposed: Promise<void> | null = null
@@ -122,7 +125,7 @@ export class Gateway implements AsyncDisposable {
     const { servers, port } = await listen(create, options)
     door.port = port
     door.cookie = `quaymaster-${port}`
-    return new Gateway(options.host, port, door, index, servers, connections, sweep, lobby)
+    return new Gateway(options.host, port, door, index, servers, connections, sweep, lobby, options.inherited?.threads)
   }
 
   private constructor(
@@ -134,6 +137,7 @@ export class Gateway implements AsyncDisposable {
     connections: Set<Connection>,
     sweep: Sweep,
     lobby: Lobby,
+    threads: number | undefined,
   ) {
     this.url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
     this.port = port
@@ -143,6 +147,7 @@ export class Gateway implements AsyncDisposable {
     this.#connections = connections
     this.#sweep = sweep
     this.#lobby = lobby
+    this.#threads = threads
   }
 
   /** What waits is served from now on. */
@@ -183,9 +188,9 @@ export class Gateway implements AsyncDisposable {
     await Promise.resolve()
   }
 
-  /** The listening sockets, for a process that is to accept on them too. */
-  get descriptors(): readonly number[] {
-    return this.#servers.map((server) => (server as { _handle?: { fd?: number } })._handle?.fd ?? -1)
+  get sockets(): ListeningSockets {
+    const descriptors = this.#servers.map((server) => (server as { _handle?: { fd?: number } })._handle?.fd ?? -1)
+    return { descriptors, threads: this.#threads, port: this.port }
   }
 
   /** Somebody else accepts from now on. Every client is served once more and told to come back by another connection. */

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { AddressInfo, ListenOptions, Server } from 'node:net'
 
+import type { ListeningSockets } from '../lib/running.ts'
 import { StartError } from '../lib/start-error.ts'
 
 /** How often a free port of one address family is tried on the other. */
@@ -10,8 +11,8 @@ export interface Place {
   readonly host: string
   readonly port: number
   readonly reusePort?: boolean | undefined
-  /** Descriptors of sockets that listen already: another process of ours opened them. */
-  readonly inherited?: readonly number[] | undefined
+  /** Sockets that listen already: another process of ours opened them. */
+  readonly inherited?: ListeningSockets | undefined
 }
 
 export interface Listening {
@@ -25,12 +26,11 @@ export interface Listening {
  */
 export async function listen(
   create: () => Server,
-  { host, port, reusePort = false, inherited = [] }: Place,
+  { host, port, reusePort = false, inherited }: Place,
 ): Promise<Listening> {
-  if (inherited.length > 0) {
-    const servers = await Promise.all(inherited.map((fd) => listenOn(create(), fd)))
-    const [address] = servers.map((server) => server.address() as AddressInfo)
-    return { servers, port: address?.port ?? port }
+  if (inherited) {
+    const servers = await Promise.all(inherited.descriptors.map((fd) => listenOn(create(), fd)))
+    return { servers, port: inherited.port }
   }
   if (host !== 'localhost') {
     const server = create()

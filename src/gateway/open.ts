@@ -18,5 +18,9 @@ export async function openFrontDoor({ workers, notice, ...options }: FrontDoorOp
     notice('warn', `Several workers need SO_REUSEPORT as Linux has it; one thread serves instead of ${workers}.`)
     return Gateway.listen(options)
   }
+  if (options.inherited && options.inherited.threads === undefined) {
+    notice('warn', `One thread serves instead of ${workers} until the next start: its sockets came with the upgrade.`)
+    return Gateway.listen(options)
+  }
   return GatewayThreads.listen({ ...options, count: workers, notice })
 }

@@ -1,3 +1,4 @@
+import type { ListeningSockets } from '../lib/running.ts'
 import type { GatewayReport, Traffic } from '../model/protocol.ts'
 import type { RouteChange } from '../model/route.ts'
 import type { ClientTimeouts } from '../model/settings.ts'
@@ -10,6 +11,8 @@ import type { Column } from './shared-places.ts'
 export interface ThreadStart {
   readonly host: string
   readonly port: number
+  /** Sockets that listen already; undefined: it opens its own on the port. */
+  readonly inherited: ListeningSockets | undefined
   readonly auth: Auth
   /** All of them. */
   readonly routes: RouteChange
@@ -37,10 +40,12 @@ export type ToThread =
   /** A sign-in failed at another thread. */
   | { readonly type: 'failure'; readonly address: string }
   | { readonly type: 'stop' }
+  /** Another process accepts from now on. */
+  | { readonly type: 'leave' }
   | { readonly type: 'close' }
 
 export type FromThread =
-  | { readonly type: 'listening'; readonly url: string; readonly port: number }
+  | { readonly type: 'listening'; readonly descriptors: readonly number[] }
   | { readonly type: 'failed'; readonly message: string }
   | { readonly type: 'report'; readonly report: GatewayReport }
   /** Entries of the journal, an array of them. */

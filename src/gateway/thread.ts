@@ -13,7 +13,7 @@ const inflightEvery = 250
 
 /** One of several gateways on the same port. Ends by itself when its listeners are closed. */
 async function serve(start: ThreadStart): Promise<void> {
-  const { host, port, auth, routes, sessionKey, timeouts, trustedProxies, waits, stamp, files } = start
+  const { host, port, inherited, auth, routes, sessionKey, timeouts, trustedProxies, waits, stamp, files } = start
   const places = new SharedPlaces(start.places, start.row)
   places.name(start.columns)
   let batch: Entry[] = []
@@ -36,6 +36,7 @@ async function serve(start: ThreadStart): Promise<void> {
   const gateway = await Gateway.listen({
     host,
     port,
+    inherited,
     auth,
     journal,
     clock: systemClock,
@@ -76,6 +77,8 @@ async function serve(start: ThreadStart): Promise<void> {
         return gateway.open()
       case 'stop':
         return void gateway.stopAccepting()
+      case 'leave':
+        return gateway.leave()
       case 'close':
         clearInterval(telling)
         void gateway[Symbol.asyncDispose]().then(() => {
@@ -85,7 +88,7 @@ async function serve(start: ThreadStart): Promise<void> {
         })
     }
   })
-  post({ type: 'listening', url: gateway.url, port: gateway.port })
+  post({ type: 'listening', descriptors: gateway.sockets.descriptors })
 }
 
 function post(message: FromThread): void {

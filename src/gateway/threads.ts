@@ -1,19 +1,20 @@
 import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Worker } from 'node:worker_threads'
 import { fileLimit } from '../lib/file-limit.ts'
-import { StartError } from '../lib/start-error.ts'
+import type { ListeningSockets } from '../lib/running.ts'
 import type { GatewayReport, Traffic } from '../model/protocol.ts'
 import type { Route, RouteChange } from '../model/route.ts'
 import type { Entry } from '../observe/journal.ts'
 import type { Auth } from './auth/tokens.ts'
 import type { FrontDoor } from './front-door.ts'
 import type { GatewayOptions } from './gateway.ts'
+import { type Ground, heritage } from './heritage.ts'
 import type { InFlight } from './inflight.ts'
 import { listen } from './listen.ts'
 import { PlaceBoard } from './shared-places.ts'
-import type { FromThread, ThreadStart, ToThread } from './thread-protocol.ts'
+import type { FromThread, ToThread } from './thread-protocol.ts'
+import { Thread } from './worker.ts'
 
 export interface ThreadsOptions extends Omit<GatewayOptions, 'reusePort' | 'clock'> {
   readonly count: number
@@ -34,6 +35,8 @@ export class GatewayThreads implements FrontDoor {
   readonly url: string
   readonly port: number
   readonly #options: ThreadsOptions
+  /** How many sockets a thread has: one for each address. */
+  readonly #group: number
   readonly #sessionKey: Uint8Array
   readonly #threads: Set<Thread>
   /** Runs to be drained, with the threads that have not reported them empty. */
@@ -49,13 +52,11 @@ export class GatewayThreads implements FrontDoor {
   #disposed: Promise<void> | null = null
 
   static async listen(options: ThreadsOptions): Promise<GatewayThreads> {
-    const { host, count } = options
-    // Another program may share the port with us only by an accident that this look prevents.
-    const { servers, port } = await listen(() => createServer(), { host, port: options.port })
-    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-    const gateway = new GatewayThreads(options, port)
+    const { count } = options
+    const { port, group, shares } = options.inherited ? heritage(options.inherited, count) : await look(options)
+    const gateway = new GatewayThreads(options, port, group)
     try {
-      await Promise.all(Array.from({ length: count }, () => gateway.#start()))
+      await Promise.all(Array.from({ length: count }, (_, at) => gateway.#start(shares[at])))
     } catch (error) {
       await gateway[Symbol.asyncDispose]()
       throw error
@@ -63,10 +64,11 @@ export class GatewayThreads implements FrontDoor {
     return gateway
   }
 
-  private constructor(options: ThreadsOptions, port: number) {
+  private constructor(options: ThreadsOptions, port: number, group: number) {
     const { host } = options
     this.url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
     this.port = port
+    this.#group = group
     this.#options = options
     this.#auth = options.auth
     this.#waits = options.waits ?? false
@@ -107,12 +109,14 @@ export class GatewayThreads implements FrontDoor {
     await Promise.resolve()
   }
 
-  get descriptors(): null {
-    return null
+  get sockets(): ListeningSockets {
+    const descriptors = [...this.#threads].flatMap((thread) => thread.descriptors)
+    return { descriptors, threads: descriptors.length / this.#group, port: this.port }
   }
 
   leave(): void {
-    void this.stopAccepting()
+    this.#closing = true
+    this.#tell({ type: 'leave' })
   }
 
   inflight(): readonly InFlight[] {
@@ -140,7 +144,7 @@ export class GatewayThreads implements FrontDoor {
   }
 
   /** Resolves when the new thread listens. */
-  async #start(): Promise<void> {
+  async #start(descriptors: readonly number[] = []): Promise<void> {
     const { host, timeouts, trustedProxies, stamp = '0' } = this.#options
     const routes = { put: [...this.#routes.values()], gone: [], drain: [...this.#draining.keys()], over: [] }
     const [auth, sessionKey, waits] = [this.#auth, this.#sessionKey, this.#waits]
@@ -151,6 +155,7 @@ export class GatewayThreads implements FrontDoor {
     const start = {
       host,
       port: this.port,
+      inherited: descriptors.length > 0 ? { descriptors, port: this.port } : undefined,
       auth,
       routes,
       sessionKey,
@@ -226,61 +231,9 @@ function shareOf(route: Route, count: number): Route {
   }
 }
 
-class Thread {
-  inflight: readonly InFlight[] = []
-  /** By run. What is no longer told of has nothing in flight, and is remembered for what it had said. */
-  readonly traffic = new Map<number, Traffic>()
-  readonly listening: Promise<void>
-  /** Resolves when it has ended, with the reason. */
-  readonly over: Promise<string>
-  readonly #worker: Worker
-
-  constructor(start: ThreadStart, hear: (message: FromThread) => void) {
-    // From src/ it is TypeScript, from dist/ it is what became of it.
-    const file = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url)
-    this.#worker = new Worker(file, { workerData: start })
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    this.listening = promise
-    let why = 'it ended without a word'
-    this.#worker.on('message', (message: FromThread) => {
-      if (message.type === 'listening') resolve()
-      else if (message.type === 'failed') {
-        why = message.message
-        reject(new StartError(message.message))
-        void this.#worker.terminate()
-      } else if (message.type === 'inflight') this.#take(message)
-      else hear(message)
-    })
-    this.#worker.on('error', (error) => (why = error instanceof Error ? (error.stack ?? error.message) : String(error)))
-    this.over = new Promise((done) => {
-      this.#worker.once('exit', () => {
-        reject(new StartError(`A gateway thread could not start: ${why}`))
-        done(why)
-      })
-    })
-  }
-
-  #take({ inflight, traffic }: Extract<FromThread, { type: 'inflight' }>): void {
-    this.inflight = inflight
-    // Runs that are over are in it too. To forget all of them only puts off what is concluded from silence.
-    if (this.traffic.size > 1_000) this.traffic.clear()
-    for (const [run, one] of this.traffic) this.traffic.set(run, { ...one, waiting: 0, quiet: Infinity })
-    for (const [run, one] of traffic) this.traffic.set(run, one)
-  }
-
-  tell(message: ToThread): void {
-    this.#worker.postMessage(message)
-  }
-
-  async close(): Promise<void> {
-    this.tell({ type: 'close' })
-    const given = new AbortController()
-    const late = delay(farewell, undefined, { signal: given.signal }).catch(() => {})
-    await Promise.race([this.over, late])
-    given.abort()
-    await this.#worker.terminate()
-  }
+/** Another program may share the port with us only by an accident that this look prevents. */
+async function look({ host, port: wanted }: ThreadsOptions): Promise<Ground> {
+  const { servers, port } = await listen(() => createServer(), { host, port: wanted })
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return { port, group: servers.length, shares: [] }
 }
-
-/** How long a thread may take to close what it has (milliseconds). */
-const farewell = 2_000

@@ -25,9 +25,16 @@ export interface UpOptions {
   readonly startedAt: number
 }
 
-export interface Inherited {
+/** Sockets that listen, as one process hands them to the next. */
+export interface ListeningSockets {
+  /** Those of one thread after those of another. */
   readonly descriptors: readonly number[]
+  /** How many threads' they are, an equal number each. Undefined: one's, that nobody can listen beside. */
+  readonly threads?: number | undefined
   readonly port: number
+}
+
+export interface Inherited extends ListeningSockets {
   readonly adminPort: number
 }
 

@@ -7,8 +7,7 @@ import { handOver, prepareHeir } from './heir.ts'
 
 export interface SuccessionOptions {
   readonly again: readonly string[] | null
-  /** Null when it cannot be handed over. */
-  readonly inherited: () => Inherited | null
+  readonly inherited: () => Inherited
   /** Lets go of the apps and the state folder; the front door serves on with what it knows. */
   readonly letGo: () => Promise<void>
   /** Closes the front door, last words included, and everything else. */
@@ -47,12 +46,10 @@ export function openSuccession(options: SuccessionOptions): Succession {
   return {
     async upgrade() {
       if (begun) throw new Error('an upgrade is under way already')
-      const heritage = inherited()
-      if (again === null || heritage === null)
-        throw new Error('a gateway with several workers cannot be handed over; restart it')
+      if (again === null) throw new Error('it is not known how this gateway was started; restart it')
       begun = true
       try {
-        const child = await prepareHeir(again, heritage)
+        const child = await prepareHeir(again, inherited())
         ended = once(child, 'exit').then(([code]) => over(Number(code ?? 1)))
         void succeed(child)
       } catch (error) {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import fs from 'node:fs'
 import test from 'node:test'
 import { createFolder } from '../support/folder.ts'
 import { startGateway } from '../support/gateway.ts'
@@ -35,6 +36,33 @@ test('upgrade hands port and apps to a new process: no request fails, what is in
   assert.ok(!isAlive(pid) && !isAlive(hello.pid))
 })
 
+test(
+  'threads hand over what waits in their sockets, to more threads and to one: no connection is lost',
+  { skip: process.platform !== 'linux' },
+  async (t) => {
+    const config = (workers: number): string => JSON.stringify({ log: { access: 'none' }, workers })
+    await using gateway = await startGateway({ apps, files: { 'gateway.config.json': config(2) } })
+    const hello = await gateway.events.ready('hello')
+    await gateway.events.ready('slow')
+    await using load = startLoad(gateway, { rps: 500, path: '/hello/', headers: { connection: 'close' } })
+    for (const workers of [3, 1]) {
+      await gateway.folder.write('gateway.config.json', config(workers))
+      const answer = ask(gateway, '/slow/?ms=1500')
+      const since = gateway.events.mark()
+      await eventually(() => load.inFlight() > 0, { what: 'load' })
+      const { code, stderr } = await gateway.folder.cli('upgrade')
+      assert.equal(code, 0, stderr)
+      const { pid } = await gateway.events.waitFor(({ event }) => event === 'listening', 'the new gateway', { since })
+      assert.equal((await answer).status, 200)
+      await eventually(() => threadsOf(Number(pid)) === (workers === 1 ? 0 : workers), { what: `${workers} threads` })
+    }
+    const shots = await load.stop()
+    assert.deepEqual(failures(shots), [])
+    t.diagnostic(`${shots.length} connections, none failed`)
+    assert.equal((await gateway.events.ready('hello')).pid, hello.pid)
+  },
+)
+
 test('an upgrade to what cannot start is refused with the reason, and the old one serves on', async () => {
   await using folder = await createFolder({ apps, config: { starts: { parallel: 4 } } })
   await using gateway = await startGateway({ folder })
@@ -46,3 +74,9 @@ test('an upgrade to what cannot start is refused with the reason, and the old on
   assert.equal((await ask(gateway, '/hello/')).headers['x-pid'], String(pid))
   assert.equal((await gateway.app('hello')).state, 'ready')
 })
+
+/** How many threads of this process serve clients. */
+function threadsOf(pid: number): number {
+  const names = fs.readdirSync(`/proc/${pid}/task`).map((id) => fs.readFileSync(`/proc/${pid}/task/${id}/comm`, 'utf8'))
+  return names.filter((name) => name === 'gateway\n').length
+}
