@@ -16,6 +16,8 @@ import { readRules } from '../test/conformance/rules.ts'
 
 /** A test of a broken gateway may wait for what never comes; its own waits end before this. */
 const testTime = 30_000
+/** So long a test waits for what should come, in ms: of a broken gateway much never comes. */
+const patience = 5_000
 /** For one mutant, in ms: a broken gateway may also go round in circles. */
 const longest = 120_000
 
@@ -115,6 +117,7 @@ function runTests(tree: string, rule: number | null): Promise<Run> {
   if (files.length === 1) args.push('--test-isolation=none')
   const child = spawn(process.execPath, [...args, `--test-name-pattern=${pattern}`, ...files], {
     cwd: tree,
+    env: { ...process.env, TEST_PATIENCE: String(patience) },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test'
 import path from 'node:path'
 import { rawRequest } from '../support/http.ts'
 import { root } from '../support/folder.ts'
-import { within } from '../support/wait.ts'
+import { patience, within } from '../support/wait.ts'
 import { startSample, type Sample } from './sample.ts'
 
 let chat: Sample
@@ -84,7 +84,7 @@ for (const [name, code, ...frames] of violations) {
     peer.send(...frames)
     const { payload } = await peer.next((it) => it.opcode === CLOSE)
     assert.equal(payload.length >= 2 ? payload.readUInt16BE() : null, code)
-    await within(peer.ended, 5_000, 'the end of the connection')
+    await within(peer.ended, patience, 'the end of the connection')
   })
 }
 
@@ -145,7 +145,7 @@ async function open(fields = '', early: Buffer = Buffer.alloc(0)): Promise<Peer>
     arrived.resolve()
     arrived = Promise.withResolvers()
   })
-  while (!received.includes('\r\n\r\n')) await within(arrived.promise, 5_000, 'the answer to the upgrade')
+  while (!received.includes('\r\n\r\n')) await within(arrived.promise, patience, 'the answer to the upgrade')
   const end = received.indexOf('\r\n\r\n') + 4
   assert.match(
     received.subarray(0, end).toString(),
@@ -170,7 +170,7 @@ async function open(fields = '', early: Buffer = Buffer.alloc(0)): Promise<Peer>
       for (;;) {
         const taken = take()
         if (taken && isMeant(taken)) return taken
-        if (!taken) await within(arrived.promise, 5_000, 'a frame')
+        if (!taken) await within(arrived.promise, patience, 'a frame')
       }
     },
     [Symbol.dispose]: () => void socket.destroy(),

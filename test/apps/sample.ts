@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import net, { type AddressInfo } from 'node:net'
 import path from 'node:path'
+import { systemClock } from '../../src/lib/clock.ts'
+import { Ports } from '../../src/supervisor/ports.ts'
 import { accepts } from '../support/http.ts'
 import { root } from '../support/folder.ts'
-import { eventually, within } from '../support/wait.ts'
+import { eventually, patience, within } from '../support/wait.ts'
 
 /** A sample app, started as anybody would start it by hand. */
 export interface Sample extends AsyncDisposable {
@@ -13,8 +14,20 @@ export interface Sample extends AsyncDisposable {
   terminate(): Promise<number | null>
 }
 
+/** How often another port is tried: between the look and the start somebody else may take one. */
+const attempts = 5
+
 export async function startSample(command: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Sample> {
-  const port = await freePort()
+  const ports = new Ports(systemClock)
+  for (let attempt = 1; ; attempt++) {
+    const sample = await startOn(await ports.take(), command, env)
+    if (sample !== null) return sample
+    if (attempt === attempts) throw new Error(`${command.join(' ')} ended ${attempts} times before it listened`)
+  }
+}
+
+/** Null when it ends before it listens. */
+async function startOn(port: number, command: readonly string[], env: NodeJS.ProcessEnv): Promise<Sample | null> {
   const [file = '', ...args] = command
   const child = spawn(path.resolve(root, file), args, {
     cwd: root,
@@ -22,11 +35,12 @@ export async function startSample(command: readonly string[], env: NodeJS.Proces
     stdio: 'ignore',
   })
   const gone = once(child, 'exit')
+  const isGone = (): boolean => child.exitCode !== null || child.signalCode !== null
   const sample: Sample = {
     port,
     async terminate() {
       child.kill('SIGTERM')
-      await within(gone, 8_000, `the end of ${file} after SIGTERM`)
+      await within(gone, patience, `the end of ${file} after SIGTERM`)
       return child.exitCode
     },
     async [Symbol.asyncDispose]() {
@@ -34,15 +48,11 @@ export async function startSample(command: readonly string[], env: NodeJS.Proces
       await gone
     },
   }
-  await eventually(() => accepts(port), { what: `${file} listens on ${port}` })
-  return sample
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
+  try {
+    await eventually(async () => isGone() || (await accepts(port)), { what: `${file} listens on ${port}` })
+  } catch (error) {
+    await sample[Symbol.asyncDispose]()
+    throw error
+  }
+  return isGone() ? null : sample
 }

@@ -5,7 +5,7 @@ import { bin, cleanEnvironment, createFolder } from '../support/folder.ts'
 import { startGateway } from '../support/gateway.ts'
 import { ask } from '../support/http.ts'
 import { end } from '../support/processes.ts'
-import { within } from '../support/wait.ts'
+import { patience, within } from '../support/wait.ts'
 
 test('status shows every app to people and, with --json, to programs', async () => {
   await using gateway = await startGateway({ apps: { 'hello.cjs': 'hello.cjs', 'empty.sh': { text: '' } } })
@@ -43,7 +43,7 @@ test('logs prints what an app wrote, and -f goes on', async () => {
       (async () => {
         while (!seen.includes(word)) await new Promise((resolve) => follow.stdout.once('data', resolve))
       })(),
-      5_000,
+      patience,
       () => `${word} in ${seen}`,
     )
   }

@@ -39,7 +39,7 @@ test('a gateway that is killed and never comes back leaves nothing: not deaf one
   await first.ended
   const decoy = await plantDecoy(folder)
   try {
-    await eventually(() => !all.some(isAlive), { timeout: 15_000, what: 'the fleet to be gone' })
+    await eventually(() => !all.some(isAlive), { what: 'the fleet to be gone' })
     await eventually(() => guardians(folder).length === 0, { what: 'the guardian to be done' })
     assert.ok(isAlive(decoy.pid ?? 0))
     await using second = await startGateway({ folder })
@@ -67,7 +67,7 @@ test('a guardian that dies is replaced, and the new one does what it is for', as
   assert.notEqual(after, before)
   gateway.child.kill('SIGKILL')
   await gateway.ended
-  await eventually(() => !isAlive(pid), { timeout: 15_000, what: 'the app to be gone' })
+  await eventually(() => !isAlive(pid), { what: 'the app to be gone' })
 })
 
 test('a gateway that comes back in time sends the guardian of its predecessor home', async () => {

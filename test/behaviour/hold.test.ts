@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import type { GatewayEvent } from '../support/events.ts'
 import { startGateway } from '../support/gateway.ts'
 import { ask, begin } from '../support/http.ts'
 import { usageOf } from '../support/processes.ts'
@@ -10,14 +11,13 @@ test('requests that come while an app boots are held and then served, a POST wit
   await gateway.folder.put('slow.cjs', 'slow-boot.cjs')
   await gateway.folder.put('echo.cjs', 'echo.cjs')
   await gateway.events.waitFor(({ name, state }) => name === 'slow' && state === 'starting', 'slow to start')
-  const since = gateway.events.mark()
   const answers = await Promise.all([
     ...Array.from({ length: 20 }, async () => ask(gateway, '/slow/')),
     ask(gateway, '/slow/', { method: 'POST', body: 'x'.repeat(200_000) }),
   ])
   assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200])
-  const ready = gateway.events.seen.findIndex(({ name, state }) => name === 'slow' && state === 'ready')
-  assert.ok(ready >= since, 'they were not held: slow was ready before')
+  const held = ({ event, ...entry }: GatewayEvent): boolean => event === 'request' && Number(entry['held']) > 0
+  await gateway.events.waitFor(held, 'a request that was held')
 })
 
 test('what cannot be held any longer gets a 503 with Retry-After and the reason, in JSON or as a page', async () => {
@@ -34,7 +34,7 @@ test('what cannot be held any longer gets a 503 with Retry-After and the reason,
     assert.match(headers['retry-after'] ?? '', /^\d+$/)
     assert.match(headers['content-type'] ?? '', /^application\/problem\+json/)
   }
-  assert.ok(took >= 180 && took < 2_000, `${took} ms`)
+  assert.ok(took >= 180, `${took} ms`)
   const page = await ask(gateway, '/never/', { headers: { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' } })
   assert.equal(page.status, 503)
   assert.match(page.headers['content-type'] ?? '', /^text\/html/)
@@ -48,7 +48,7 @@ test('a request whose client leaves is held no longer, and its place is free aga
   await gateway.events.waitFor(({ name, state }) => name === 'never' && state === 'starting', 'never to start')
   const leaving = new AbortController()
   const rejected = assert.rejects(ask(gateway, '/never/first', { signal: leaving.signal }), { name: 'AbortError' })
-  await eventually(async () => (await ask(gateway, '/never/second', { timeout: 100 })).status === 503, {
+  await eventually(async () => (await ask(gateway, '/never/second', { timeout: 1_000 })).status === 503, {
     what: 'the one place to be taken by the first',
   })
   leaving.abort()

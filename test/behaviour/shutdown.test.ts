@@ -6,7 +6,7 @@ import { createFolder, root } from '../support/folder.ts'
 import { type Gateway, type GatewayOptions, startGateway } from '../support/gateway.ts'
 import { accepts, ask } from '../support/http.ts'
 import { isAlive, processesOf } from '../support/processes.ts'
-import { eventually, within } from '../support/wait.ts'
+import { eventually, patience, within } from '../support/wait.ts'
 
 const apps = { 'hello.cjs': 'hello.cjs', 'slow.cjs': 'slow-response.cjs' }
 
@@ -68,7 +68,7 @@ test('what is in flight at Ctrl-C is finished, new requests are not taken, and i
   const since = gateway.events.mark()
   gateway.child.kill('SIGINT')
   await gateway.events.waitFor((event) => /slow/.test(JSON.stringify(event)), 'word of slow', { since })
-  await eventually(async () => !(await accepts(gateway.port)), { timeout: 1_000, what: 'the port to be closed' })
+  await eventually(async () => !(await accepts(gateway.port)), { what: 'the port to be closed' })
   assert.equal((await answer).body, 'slow-response @version@\n')
   const { code } = await gateway.stop()
   assert.equal(code, 0)
@@ -86,9 +86,9 @@ test('a second Ctrl-C after a second kills at once, with exit code 130 and nothi
   await new Promise((resolve) => setTimeout(resolve, 1_500))
   assert.ok(isAlive(gateway.pid))
   gateway.child.kill('SIGINT')
-  const { code } = await within(gateway.ended, 3_000, 'the end')
+  const { code } = await within(gateway.ended, patience, 'the end')
   assert.equal(code, 130)
-  await eventually(() => !pids.some(isAlive), { timeout: 2_000, what: 'the deaf app to be gone' })
+  await eventually(() => !pids.some(isAlive), { what: 'the deaf app to be gone' })
   await assertGone(gateway)
 })
 
@@ -97,7 +97,7 @@ test('down stops it from another terminal', async () => {
   await gateway.events.ready('hello')
   const { code, stderr } = await gateway.folder.cli('down')
   assert.equal(code, 0, stderr)
-  assert.equal((await within(gateway.ended, 5_000, 'the end')).code, 0)
+  assert.equal((await within(gateway.ended, patience, 'the end')).code, 0)
   await assertGone(gateway)
 })
 

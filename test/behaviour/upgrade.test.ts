@@ -6,7 +6,7 @@ import { startGateway } from '../support/gateway.ts'
 import { ask } from '../support/http.ts'
 import { failures, startLoad } from '../support/load.ts'
 import { isAlive } from '../support/processes.ts'
-import { eventually, within } from '../support/wait.ts'
+import { eventually, patience, within } from '../support/wait.ts'
 
 const apps = { 'hello.cjs': 'hello.cjs', 'slow.cjs': 'slow-response.cjs' }
 
@@ -32,7 +32,7 @@ test('upgrade hands port and apps to a new process: no request fails, what is in
   t.diagnostic(`${shots.length} requests, none failed`)
   assert.equal((await gateway.status()).pid, pid)
   gateway.child.kill('SIGTERM')
-  assert.equal((await within(gateway.ended, 15_000, 'the end of both')).code, 0)
+  assert.equal((await within(gateway.ended, patience, 'the end of both')).code, 0)
   assert.ok(!isAlive(pid) && !isAlive(hello.pid))
 })
 

@@ -100,7 +100,7 @@ test(
       const answer = await ask(gateway, '/hello/')
       assert.equal(answer.headers['x-pid'], String(pid))
       fs.writeFileSync(`${group}/pids.max`, 'max')
-      await gateway.events.ready('second', { timeout: 15_000 })
+      await gateway.events.ready('second')
     } finally {
       for (const line of fs.readFileSync(`${group}/cgroup.procs`, 'latin1').split('\n')) {
         if (line !== '') fs.writeFileSync(`${pids}/cgroup.procs`, line)

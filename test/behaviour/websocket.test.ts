@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { startGateway } from '../support/gateway.ts'
 import { isAlive } from '../support/processes.ts'
-import { eventually, within } from '../support/wait.ts'
+import { eventually, patience, within } from '../support/wait.ts'
 import { converse } from '../support/websocket.ts'
 
 const v = (version: string): { fixture: string; words: Record<string, string> } => {
@@ -41,12 +41,12 @@ test('an open WebSocket is told to come back when its app is replaced, and meets
   using old = first
   assert.equal(await old.say('hello'), 'one hello')
   await gateway.folder.put('chat.cjs', v('two'))
-  assert.equal(await within(old.goodbye, 5_000, 'the Close'), 1012)
+  assert.equal(await within(old.goodbye, patience, 'the Close'), 1012)
   const second = await converse(gateway, '/chat/')
   assert.ok(typeof second === 'object')
   using fresh = second
   assert.equal(await fresh.say('hi'), 'two hi')
-  await within(old.closed, 5_000, 'the old one to be closed')
+  await within(old.closed, patience, 'the old one to be closed')
   await eventually(() => !isAlive(pid), { what: 'the old version to be over' })
   assert.equal(await fresh.say('hi again'), 'two hi again')
 })

@@ -7,7 +7,7 @@ import path from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { bin, cleanEnvironment, root, run } from '../support/folder.ts'
 import { startGateway } from '../support/gateway.ts'
-import { within } from '../support/wait.ts'
+import { patience, within } from '../support/wait.ts'
 
 const floor = 24
 
@@ -55,7 +55,7 @@ test('a gateway whose launcher on an older Node was killed sees it and ends', as
     assert.notEqual(pid, gateway.child.pid)
     gateway.child.kill('SIGKILL')
     // Its stdout closes with the last process that holds it; the folder then looks for anything that is left.
-    await within(gateway.ended, 10_000, () => 'the end of the gateway')
+    await within(gateway.ended, patience, () => 'the end of the gateway')
     await gateway.folder[Symbol.asyncDispose]()
   }
 })
@@ -103,7 +103,7 @@ function olderNodes(): string[] {
   const found = new Set<string>()
   for (const folder of folders) {
     const file = path.join(folder, 'node')
-    const { stdout } = spawnSync(file, ['--version'], { encoding: 'utf8', timeout: 10_000 })
+    const { stdout } = spawnSync(file, ['--version'], { encoding: 'utf8', timeout: patience })
     if (Number(/^v(\d+)/.exec(stdout ?? '')?.[1] ?? floor) < floor) found.add(file)
   }
   return [...found]

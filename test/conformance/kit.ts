@@ -8,7 +8,7 @@ import type { GatewayReport } from '../../src/model/protocol.ts'
 import type { Route, Target } from '../../src/model/route.ts'
 import { type Exchange, Journal } from '../../src/observe/journal.ts'
 import { tableOf } from '../support/table.ts'
-import { eventually, within } from '../support/wait.ts'
+import { eventually, patience, within } from '../support/wait.ts'
 import { type FieldPair, type Message, readRequest, readResponse, valuesIn } from './strict.ts'
 
 export const token = 'a-token-for-all-apps'
@@ -64,7 +64,7 @@ export class Peer {
   }
 
   /** Waits for something that what arrives brings about. */
-  async until<T>(question: () => T | false | null | undefined, what: string, time = 5_000): Promise<T> {
+  async until<T>(question: () => T | false | null | undefined, what: string, time = patience): Promise<T> {
     const wait = async (): Promise<T> => {
       for (;;) {
         const answer = question()
@@ -76,12 +76,12 @@ export class Peer {
     return within(wait(), time, () => `${what}; received ${this.#tail()}`)
   }
 
-  async untilEnded(time = 5_000): Promise<void> {
+  async untilEnded(time = patience): Promise<void> {
     await this.until(() => this.ended, 'the end of the connection', time)
   }
 
   /** The next response, interim or final, read strictly. */
-  async response(method = 'GET', time = 5_000): Promise<Reply> {
+  async response(method = 'GET', time = patience): Promise<Reply> {
     return this.until(
       () => {
         const step = readResponse(this.received, this.at, method, this.ended)
@@ -229,7 +229,7 @@ export async function startChild(script: Script = () => ok): Promise<Child> {
       await child.until(() => requests.length >= count, `request ${count} at the app`)
       return requests[count - 1] as Seen
     },
-    async until(question, what, time = 5_000) {
+    async until(question, what, time = patience) {
       await eventually(() => Boolean(question()), { what, timeout: time })
     },
     async [Symbol.asyncDispose]() {
@@ -316,7 +316,7 @@ export async function startRig({
       peer.socket.destroy()
       return reply
     },
-    exchange: (where) => eventually(() => exchanges.find(where), { what: 'the journal entry', timeout: 5_000 }),
+    exchange: (where) => eventually(() => exchanges.find(where), { what: 'the journal entry' }),
     async [Symbol.asyncDispose]() {
       for (const { socket } of peers) socket.destroy()
       await gateway[Symbol.asyncDispose]()

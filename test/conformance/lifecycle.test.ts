@@ -19,22 +19,26 @@ function movableClock(): { readonly clock: Clock; move(by: number): void } {
 }
 
 /** Sends one byte after another until the connection ends; how many it took. */
-async function drip(peer: Peer, bytes: string, every: number): Promise<void> {
+async function drip(peer: Peer, bytes: string, every: number): Promise<number> {
+  let sent = 0
   for (const byte of bytes) {
-    if (peer.ended) return
+    if (peer.ended) break
+    sent += 1
     peer.send(byte)
     await Promise.race([peer.untilEnded(60_000), new Promise((resolve) => setTimeout(resolve, every))])
   }
+  return sent
 }
 
 describe('limits of time', { concurrency: true }, () => {
   test('rule 113: a head that does not come to its end in time is a 408', async () => {
     await using rig = await startRig({ limits: { head: 300 } })
-    const peer = await rig.dial()
     const since = performance.now()
-    await drip(peer, ask('GET /x', `X-A: ${'a'.repeat(200)}`), 25)
-    const took = performance.now() - since
-    assert.ok(took > 150 && took < 2_500, `it took ${Math.round(took)} ms`)
+    const peer = await rig.dial()
+    const bytes = ask('GET /x', `X-A: ${'a'.repeat(200)}`)
+    const sent = await drip(peer, bytes, 25)
+    assert.ok(performance.now() - since > 150)
+    assert.ok(sent < bytes.length, 'all of it was waited for')
     assert.equal((await peer.response()).status, 408)
     assert.equal(rig.child.peers.length, 0)
   })
@@ -44,21 +48,21 @@ describe('limits of time', { concurrency: true }, () => {
     const peer = await rig.dial()
     peer.send(`${ask('GET /x')}GET /api`)
     assert.equal((await peer.response()).status, 200)
-    await peer.untilEnded(2_500)
+    await peer.untilEnded()
     assert.equal((await peer.response()).status, 408)
     // Also when it begins only after the connection was idle for a while.
     const idle = await rig.dial()
     idle.send(ask('GET /x'))
     assert.equal((await idle.response()).status, 200)
     idle.send('GET /api')
-    await idle.untilEnded(2_500)
+    await idle.untilEnded()
     assert.equal((await idle.response()).status, 408)
   })
 
   test('rule 113: a connection that says nothing is closed', async () => {
     await using rig = await startRig({ limits: { head: 200, keepAlive: 200 } })
     const peer = await rig.dial()
-    await peer.untilEnded(2_500)
+    await peer.untilEnded()
   })
 
   test('rule 114: a body that pauses too long is cut, at the app too', async () => {
@@ -66,7 +70,7 @@ describe('limits of time', { concurrency: true }, () => {
       await using rig = await startRig({ limits: { body: 200 } })
       const peer = await rig.dial()
       peer.send(`${ask('POST /x', framing)}5\r\nhello\r\n`)
-      await peer.untilEnded(2_500)
+      await peer.untilEnded()
       assert.match(peer.received, /^(HTTP\/1\.1 408 |$)/)
       await rig.child.until(() => rig.child.peers.every(({ ended }) => ended), 'the end at the app')
       assert.equal(rig.child.requests.length, 0)
@@ -77,9 +81,7 @@ describe('limits of time', { concurrency: true }, () => {
     await using rig = await startRig({ limits: { body: 300, bodyRate: 1_000 } })
     const peer = await rig.dial()
     peer.send(ask('POST /x', 'Content-Length: 1000'))
-    const since = performance.now()
-    await drip(peer, 'a'.repeat(200), 25)
-    assert.ok(performance.now() - since < 3_000)
+    assert.ok((await drip(peer, 'a'.repeat(200), 25)) < 200, 'all of it was waited for')
     assert.match(peer.received, /^(HTTP\/1\.1 408 |$)/)
     assert.equal(rig.child.requests.length, 0)
   })
@@ -90,7 +92,7 @@ describe('limits of time', { concurrency: true }, () => {
     const peer = await rig.dial()
     peer.send(ask('POST /x', 'Content-Length: 100000000'))
     peer.send('a'.repeat(20_000_000))
-    await peer.untilEnded(5_000)
+    await peer.untilEnded()
     assert.match(peer.received, /^(HTTP\/1\.1 504 |$)/)
   })
 
@@ -119,10 +121,10 @@ describe('limits of time', { concurrency: true }, () => {
   test('rule 115: an idle connection is closed after the limit, and not before it', async () => {
     await using rig = await startRig({ limits: { keepAlive: 700 } })
     const peer = await rig.dial()
+    const since = performance.now()
     peer.send(ask('GET /x'))
     await peer.response()
-    const since = performance.now()
-    await peer.untilEnded(2_500)
+    await peer.untilEnded()
     assert.ok(performance.now() - since > 500)
     assert.equal(peer.rest(), '')
   })
@@ -163,7 +165,7 @@ test('rule 117: a draining run gets nothing new and ends what it has', async () 
   old.child.peers[0]?.send(ok)
   assert.equal((await peer.response()).body, 'ok')
   await old.child.until(() => old.reports.some((report) => report.type === 'drained' && report.run === 1), 'the report')
-  await old.child.until(() => old.child.peers.every(({ ended }) => ended), 'the close of its connections', 2_000)
+  await old.child.until(() => old.child.peers.every(({ ended }) => ended), 'the close of its connections')
 })
 
 test('rule 117: a stream is in flight until its end, and is cut when its run has to go', async () => {
@@ -176,7 +178,7 @@ test('rule 117: a stream is in flight until its end, and is cut when its run has
   rig.routes([], [1])
   assert.equal(rig.gateway.inflight().length, 1)
   rig.gateway.cut(1)
-  await peer.untilEnded(1_000)
+  await peer.untilEnded()
   assert.doesNotMatch(peer.received, /\r\n0\r\n\r\n$/)
   await rig.child.until(() => rig.reports.some(({ type }) => type === 'drained'), 'the report')
 })

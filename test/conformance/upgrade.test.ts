@@ -245,10 +245,10 @@ test('rule 100: the app ends its direction, late bytes of the client still arriv
 test('rule 100: a reset of one side ends the other', async () => {
   await using first = await open()
   first.client.socket.resetAndDestroy()
-  await first.rig.child.until(() => first.app.ended, 'the end at the app', 1_000)
+  await first.rig.child.until(() => first.app.ended, 'the end at the app')
   await using second = await open()
   second.app.socket.resetAndDestroy()
-  await second.client.untilEnded(1_000)
+  await second.client.untilEnded()
   for (const { rig } of [first, second]) await rig.child.until(() => rig.gateway.inflight().length === 0, 'the end')
 })
 
@@ -259,7 +259,7 @@ test('rule 101: an idle tunnel stays open unless told otherwise, and counts as i
   tunnel.client.send('still here')
   await tunnel.app.until(() => tunnel.app.received.endsWith('still here'), 'the bytes')
   await using limited = await open({ limits: { tunnel: 100 } })
-  await limited.client.untilEnded(2_000)
+  await limited.client.untilEnded()
 })
 
 test('rule 101: a tunnel outlives the reload of the table, keeps its run from being drained, and ends when cut', async () => {
@@ -274,7 +274,7 @@ test('rule 101: a tunnel outlives the reload of the table, keeps its run from be
     [],
   )
   rig.gateway.cut(1)
-  await client.untilEnded(1_000)
+  await client.untilEnded()
   await rig.child.until(() => rig.reports.some(({ type }) => type === 'drained'), 'the report')
 })
 

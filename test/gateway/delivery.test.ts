@@ -32,9 +32,9 @@ test('an app that refuses a fast upload and closes is heard, although what we st
     }
     wire.socket.on('drain', pour)
     pour()
-    const response = await wire.response('POST', 2_000)
+    const response = await wire.response('POST')
     assert.deepEqual([response.status, response.body], [413, 'no'])
-    await wire.untilEnded(5_000)
+    await wire.untilEnded()
   }
 })
 
@@ -58,7 +58,7 @@ test('pieces that come behind a broken chunk are harmless, whether or not the ap
       if (wire.socket.writable) wire.send(piece)
       await new Promise((resolve) => setImmediate(resolve))
     }
-    await wire.untilEnded(5_000)
+    await wire.untilEnded()
   }
 })
 

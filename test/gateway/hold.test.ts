@@ -339,7 +339,7 @@ describe('a draining run', () => {
     await eventually(() => front.reports.length > 0, { what: 'the report' })
     assert.deepEqual(front.reports, [{ type: 'drained', run: 1 }])
     // Its idle connections are closed, so that it can stop.
-    await eventually(() => old.sockets.size === 0, { what: 'the idle connections to close', timeout: 1_000 })
+    await eventually(() => old.sockets.size === 0, { what: 'the idle connections to close' })
   })
 
   test('counts a tunnel as in flight', async () => {
@@ -374,7 +374,7 @@ describe('a draining run', () => {
     await delay(300)
     assert.equal(front.gateway.inflight().length, 3)
     front.routes([route('hello', ready(at(2, app.port)))])
-    await drip.untilEnded(2_000)
+    await drip.untilEnded()
     assert.ok(!drip.received.includes('\r\n0\r\n'))
     assert.equal((await silent).body, 'new')
     assert.equal((await posted).status, 502)

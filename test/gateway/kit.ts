@@ -8,7 +8,7 @@ import type { GatewayReport } from '../../src/model/protocol.ts'
 import type { Route, Target, Upstream } from '../../src/model/route.ts'
 import { type Exchange, Journal } from '../../src/observe/journal.ts'
 import { tableOf } from '../support/table.ts'
-import { eventually, within } from '../support/wait.ts'
+import { eventually, patience, within } from '../support/wait.ts'
 
 export const token = 'a-token-for-all-apps'
 export const helloOnly = 'a-token-for-hello-only'
@@ -70,7 +70,7 @@ export async function startFront(options: Partial<GatewayOptions> = {}): Promise
       wire.socket.destroy()
       return response
     },
-    exchange: (where) => eventually(() => exchanges.find(where), { what: 'the journal entry', timeout: 5_000 }),
+    exchange: (where) => eventually(() => exchanges.find(where), { what: 'the journal entry' }),
     async [Symbol.asyncDispose]() {
       for (const wire of wires) wire.socket.destroy()
       await gateway[Symbol.asyncDispose]()
@@ -158,7 +158,11 @@ export class Wire {
   }
 
   /** Waits until what was received satisfies the question, which is asked after every piece. */
-  async until<T>(question: (received: string) => T | null | undefined | false, what: string, time = 5_000): Promise<T> {
+  async until<T>(
+    question: (received: string) => T | null | undefined | false,
+    what: string,
+    time = patience,
+  ): Promise<T> {
     const wait = async (): Promise<T> => {
       for (;;) {
         const answer = question(this.received)
@@ -170,7 +174,7 @@ export class Wire {
     return within(wait(), time, () => `${what}; received: ${JSON.stringify(this.received.slice(0, 2_000))}`)
   }
 
-  async untilEnded(time = 5_000): Promise<string> {
+  async untilEnded(time = patience): Promise<string> {
     await within(
       (async () => {
         while (!this.ended) await new Promise<void>((resolve) => (this.#changed = resolve))
@@ -182,7 +186,7 @@ export class Wire {
   }
 
   /** The next whole response, taken off what was received. Interim ones are responses too. */
-  async response(method = 'GET', time = 5_000): Promise<Response> {
+  async response(method = 'GET', time = patience): Promise<Response> {
     const taken = await this.until((text) => parse(text, method, this.ended), 'a whole response', time).catch(
       (error) => {
         // A response delimited by close is whole when the connection has ended.

@@ -5,7 +5,7 @@ import { describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import type { Target } from '../../src/model/route.ts'
-import { eventually, within } from '../support/wait.ts'
+import { eventually, patience, within } from '../support/wait.ts'
 import {
   type App,
   echo,
@@ -150,7 +150,7 @@ export function relaySuite(name: string, targetOf: (port: number) => Target): vo
         written += chunk.length
         if (!wire.socket.write(chunk)) await once(wire.socket, 'drain')
       }
-      const response = await wire.response('POST', 20_000)
+      const response = await wire.response('POST')
       assert.equal(response.body, String(size))
     })
 
@@ -161,9 +161,9 @@ export function relaySuite(name: string, targetOf: (port: number) => Target): vo
       await using front = await start(app)
       const wire = await front.wire()
       wire.send(`POST /hello/ HTTP/1.1\r\n${auth}Content-Length: 100000000\r\n\r\nabc`)
-      const response = await wire.response('POST', 1_000)
+      const response = await wire.response('POST')
       assert.deepEqual([response.status, response.body], [413, 'too much'])
-      await wire.untilEnded(5_000)
+      await wire.untilEnded()
     })
 
     test('tells the app of a truncated upload, never a whole one', async () => {
@@ -179,7 +179,7 @@ export function relaySuite(name: string, targetOf: (port: number) => Target): vo
         await eventually(() => front.gateway.inflight().length === 1, { what: 'the upload' })
         await delay(20)
         wire.socket.end()
-        assert.equal(await within(ended, 2_000, 'the cut'), 'cut')
+        assert.equal(await within(ended, patience, 'the cut'), 'cut')
         await wire.untilEnded()
         assert.doesNotMatch(wire.received, /^HTTP\/1\.1 2/)
       }
@@ -325,22 +325,25 @@ export function relaySuite(name: string, targetOf: (port: number) => Target): vo
 
     test('passes interim responses on at once, and none to HTTP/1.0', async () => {
       const hints = 'HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\nHTTP/1.1 199 Odd\r\n\r\n'
+      let finish: () => void = () => {}
       await using app = await startRaw((wire) => {
         wire.socket.on('data', () => {
           wire.send(hints)
-          setTimeout(() => wire.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'), 100)
+          finish = () => wire.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+          if (wire.received.includes('/old')) finish()
         })
       })
       await using front = await start(app)
       const wire = await front.wire()
       wire.send(`GET /hello/ HTTP/1.1\r\n${auth}\r\n`)
-      const first = await wire.response('GET', 90)
+      const first = await wire.response()
       assert.deepEqual([first.status, first.field('link')], [103, '</a.css>; rel=preload'])
       assert.equal((await wire.response()).status, 199)
+      finish()
       const final = await wire.response()
       assert.deepEqual([final.status, final.field('link'), final.body], [200, undefined, 'ok'])
       const old = await front.wire()
-      old.send(`GET /hello/ HTTP/1.0\r\n${auth}\r\n`)
+      old.send(`GET /hello/old HTTP/1.0\r\n${auth}\r\n`)
       assert.equal((await old.response()).status, 200)
     })
 
@@ -386,13 +389,13 @@ export function relaySuite(name: string, targetOf: (port: number) => Target): vo
           await using front = await start(app)
           const wire = await front.wire()
           wire.send(`GET /hello/ HTTP/${version}\r\n${auth}\r\n`)
-          await wire.untilEnded(2_000)
+          await wire.untilEnded()
           assert.ok(!wire.received.includes('\r\n0\r\n'), wire.received)
           const declared = /content-length: (\d+)/i.exec(wire.received)?.[1]
           const visible =
             wire.received === '' || /transfer-encoding: chunked/i.test(wire.received) || declared !== undefined
           if (!visible)
-            await within(wire.closed, 1_000, 'the reset').then(() => assert.equal(wire.error?.code, 'ECONNRESET'))
+            await within(wire.closed, patience, 'the reset').then(() => assert.equal(wire.error?.code, 'ECONNRESET'))
           const entry = await front.exchange(({ app: name }) => name === 'hello')
           assert.deepEqual([entry.status, entry.error?.code], [200, 'truncated-response'])
         })
@@ -409,10 +412,10 @@ export function relaySuite(name: string, targetOf: (port: number) => Target): vo
       wire.send(`GET /hello/ HTTP/1.1\r\n${auth}\r\n`)
       const { status } = await front.exchange(({ app: name }) => name === 'hello')
       if (status === 502) assert.equal((await wire.response()).status, 502)
-      else assert.ok(!(await wire.untilEnded(2_000)).includes('\r\n0\r\n'), wire.received)
+      else assert.ok(!(await wire.untilEnded()).includes('\r\n0\r\n'), wire.received)
     })
 
-    test('shows a head and every event of a stream within 50 ms', async () => {
+    test('shows a head and every event of a stream at once', async () => {
       const { promise: begun, resolve } = Promise.withResolvers<ServerResponse>()
       await using app = await startApp((_, response) => {
         response.writeHead(200, { 'Content-Type': 'text/event-stream' }).flushHeaders()
@@ -422,10 +425,10 @@ export function relaySuite(name: string, targetOf: (port: number) => Target): vo
       const wire = await front.wire()
       wire.send(`GET /hello/ HTTP/1.1\r\n${auth}\r\n`)
       const response = await begun
-      await wire.until((text) => text.includes('\r\n\r\n'), 'the head', 50)
+      await wire.until((text) => text.includes('\r\n\r\n'), 'the head')
       for (let event = 0; event < 5; event += 1) {
         response.write(`data: ${event}\n\n`)
-        await wire.until((text) => text.includes(`data: ${event}\n`), `event ${event}`, 50)
+        await wire.until((text) => text.includes(`data: ${event}\n`), `event ${event}`)
       }
     })
 
@@ -479,7 +482,7 @@ export function relaySuite(name: string, targetOf: (port: number) => Target): vo
     ]
     for (const [when, request] of leaving) {
       for (const how of ['reset', 'close'] as const) {
-        test(`a client that leaves ${when} by ${how} is gone for the app within a second, and 499`, async () => {
+        test(`a client that leaves ${when} by ${how} is gone for the app, and 499`, async () => {
           const { promise: closed, resolve } = Promise.withResolvers<void>()
           await using app = await startApp((request, response) => {
             response.on('close', () => resolve())
@@ -493,7 +496,7 @@ export function relaySuite(name: string, targetOf: (port: number) => Target): vo
           await delay(20)
           if (how === 'reset') wire.socket.resetAndDestroy()
           else wire.socket.end()
-          await within(closed, 1_000, 'the end at the app')
+          await within(closed, patience, 'the end at the app')
           const entry = await front.exchange(({ app: name }) => name === 'hello')
           assert.deepEqual([entry.status, entry.error?.code, entry.error?.source], [499, 'client-left', 'client'])
           assert.deepEqual(front.gateway.inflight(), [])
@@ -659,7 +662,7 @@ export function relaySuite(name: string, targetOf: (port: number) => Target): vo
       await wire.response()
       await wire.untilEnded()
       wire.send('late')
-      assert.equal(await within(got, 1_000, 'the late bytes'), 'late')
+      assert.equal(await within(got, patience, 'the late bytes'), 'late')
       wire.socket.end()
       await eventually(() => front.gateway.inflight().length === 0, { what: 'the end of the tunnel' })
     })
@@ -672,7 +675,7 @@ export function relaySuite(name: string, targetOf: (port: number) => Target): vo
       wire.send(`GET /hello/ws HTTP/1.1\r\n${auth}${ask}\r\n`)
       await wire.response()
       wire.socket.resetAndDestroy()
-      await within(closed, 1_000, 'the end at the app')
+      await within(closed, patience, 'the end at the app')
       await eventually(() => front.gateway.inflight().length === 0, { what: 'the end of the tunnel' })
     })
 
@@ -759,9 +762,12 @@ export function relaySuite(name: string, targetOf: (port: number) => Target): vo
       wire.send(`GET /hello/ HTTP/1.1\r\n${auth}${ask}Content-Length: 3\r\n\r\nabcGET /hello/2 HTTP/1.1\r\n${auth}\r\n`)
       const first = (await wire.response()).json() as unknown as Echoed
       assert.equal(first.body, 'abc')
-      const rest = await wire.untilEnded(500).catch(() => wire.received)
-      assert.ok(rest === '' || rest.includes('"url":"/2"'), rest)
-      assert.ok(rest !== '' || wire.ended)
+      // What comes behind is a request of its own, unless the connection ends here.
+      await wire
+        .until((text) => text.includes('"url":"/2"'), 'the second answer')
+        .catch((error: unknown) => {
+          if (!wire.ended || wire.received !== '') throw error
+        })
     })
   })
 }

@@ -236,5 +236,5 @@ test('a run that is to drain while no thread lives is drained', async () => {
   await Promise.all(workers.map((worker) => worker.terminate()))
   assert.deepEqual(gateway.inflight(), [])
   stageOf.route({ kind: 'waiting', why: 'starting', until: null }, [1])
-  await eventually(() => reports.some(({ type }) => type === 'drained'), { what: 'the report', timeout: 3_000 })
+  await eventually(() => reports.some(({ type }) => type === 'drained'), { what: 'the report' })
 })

@@ -7,6 +7,7 @@ import type { Settings } from '../../src/supervisor/discover.ts'
 import { openIntake, type Intake } from '../../src/supervisor/intake.ts'
 import type { IntakeEvent } from '../../src/supervisor/register.ts'
 import { settings } from '../model/world.ts'
+import { patience } from '../support/wait.ts'
 
 /** An intake over a real temporary folder, with everything it said. */
 export interface Bench extends AsyncDisposable {
@@ -18,7 +19,7 @@ export interface Bench extends AsyncDisposable {
   readonly intake: Intake
   /** Writes an executable file into `apps/`. */
   drop(name: string, content: string | Buffer, mode?: number): Promise<string>
-  /** The first event from `mark` on that `wanted` accepts; rejects after five seconds with what was said instead. */
+  /** The first event from `mark` on that `wanted` accepts; rejects after `patience` with what was said instead. */
   until(wanted: (event: IntakeEvent) => boolean, mark?: number): Promise<IntakeEvent>
   offered(app: string, mark?: number): Promise<Extract<IntakeEvent, { type: 'offered' }>>
   refused(app: string, mark?: number): Promise<string>
@@ -69,7 +70,7 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
       const late = setTimeout(() => {
         waiting.delete(look)
         reject(new Error(`waited in vain; said since:\n${events.slice(mark).map(brief).join('\n')}`))
-      }, 5_000)
+      }, patience)
       waiting.add(look)
       look()
     })

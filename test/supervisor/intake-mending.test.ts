@@ -4,6 +4,7 @@ import { chmod, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/
 import path from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { patience } from '../support/wait.ts'
 import { brief, openBench, shellScript } from './intake-bench.ts'
 
 test('four broken files get four precise verdicts and start by themselves when mended', async () => {
@@ -96,7 +97,7 @@ test('a hidden copy that somebody deleted is made again', async () => {
   await bench.drop('hello', shellScript)
   const { launch } = await bench.offered('hello')
   await rm(launch.file, { force: true })
-  const deadline = performance.now() + 9_000
+  const deadline = performance.now() + patience
   let content = ''
   while (content === '' && performance.now() < deadline) {
     content = await readFile(launch.file, 'utf8').catch(() => '')

@@ -21,16 +21,15 @@ import { promisify } from 'node:util'
 import { systemClock } from '../../src/lib/clock.ts'
 import { openIntake } from '../../src/supervisor/intake.ts'
 import { quietBase } from '../../src/supervisor/settle.ts'
+import { patience } from '../support/wait.ts'
 import { brief, openBench, settingsOf, shellScript } from './intake-bench.ts'
 
 const run = promisify(execFile)
 
-test('an executable that is dropped is offered from a hidden copy beside it, soon', async () => {
+test('an executable that is dropped is offered from a hidden copy beside it', async () => {
   await using bench = await openBench()
-  const startedAt = performance.now()
   const file = await bench.drop('hello', shellScript)
   const { launch, settings } = await bench.offered('hello')
-  assert.ok(performance.now() - startedAt < 900, `took ${performance.now() - startedAt} ms`)
   assert.equal(settings.name, 'hello')
   assert.equal(path.dirname(launch.file), bench.appsDir)
   assert.match(path.basename(launch.file), /^\.quay-[0-9a-f]{8}-hello$/)
@@ -295,7 +294,7 @@ async function hidden(appsDir: string): Promise<string[]> {
 }
 
 async function hiddenUntil(appsDir: string, enough: (names: string[]) => boolean): Promise<void> {
-  const deadline = performance.now() + 5_000
+  const deadline = performance.now() + patience
   while (!enough(await hidden(appsDir))) {
     assert.ok(performance.now() < deadline, (await hidden(appsDir)).join(' '))
     await sleep(10)

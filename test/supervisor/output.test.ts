@@ -45,11 +45,13 @@ test('a flood is read and dropped: its writer is not blocked, its begin, its sha
   await using stage = await Stage.open()
   const begun = performance.now()
   const run = stage.spawn(`echo first; head -c 150000000 /dev/zero | tr '\\0' 'x' | fold -w 79; echo; echo last words`)
-  let late = 0
-  let before = performance.now()
+  // In processor time of this thread: who else wants the processor is none of our doing.
+  let longest = 0
+  let before = process.threadCpuUsage()
   const timer = setInterval(() => {
-    late = Math.max(late, performance.now() - before - 5)
-    before = performance.now()
+    const { user, system } = process.threadCpuUsage(before)
+    longest = Math.max(longest, (user + system) / 1_000)
+    before = process.threadCpuUsage()
   }, 5)
   const rss = process.memoryUsage.rss()
   const exit = await untilExit(stage, run)
@@ -64,7 +66,7 @@ test('a flood is read and dropped: its writer is not blocked, its begin, its sha
   assert.ok(Math.abs(dropped + stage.lines.length - all) < all * 0.05, `${dropped} of ${all} lines`)
   const seconds = (performance.now() - begun) / 1_000
   assert.ok(stage.lines.length < 11_000 + 5_000 * seconds)
-  assert.ok(late < 500, `the event loop stood still for ${late} ms`)
+  assert.ok(longest < 500, `one turn of the event loop took ${longest} ms`)
   assert.ok(process.memoryUsage.rss() - rss < 200e6)
 })
 

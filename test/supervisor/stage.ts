@@ -7,6 +7,7 @@ import type { Effect, Event, Exit, Launch, ProbeResult, Traffic } from '../../sr
 import type { OutputLine } from '../../src/observe/journal.ts'
 import { nothingLeft } from '../../src/supervisor/left.ts'
 import { Processes } from '../../src/supervisor/processes.ts'
+import { patience } from '../support/wait.ts'
 
 type Report = Extract<Event, { type: 'spawned' | 'exited' | 'probed' }>
 export type ProbeWish = Partial<Extract<Effect, { type: 'probe' }>>
@@ -85,7 +86,7 @@ export class Stage implements AsyncDisposable {
   async settled(run: number, wish: ProbeWish = {}, reason = /(?!)/): Promise<ProbeResult> {
     // As the reducer does: before there is a process a probe has nobody to look at, and is not answered.
     await this.spawned(run)
-    const signal = AbortSignal.timeout(8_000)
+    const signal = AbortSignal.timeout(patience)
     for (;;) {
       const result = await this.probe(run, { after: 20, ...wish })
       if (result.ok || reason.test(result.reason) || signal.aborted) return result
@@ -130,7 +131,9 @@ export class Stage implements AsyncDisposable {
         this.#watchers.delete(look)
         resolve(found)
       }
-      const timer = setTimeout(() => reject(new Error(`waited 10 s; seen: ${JSON.stringify(this.reports)}`)), 10_000)
+      const timer = setTimeout(() => {
+        reject(new Error(`waited ${patience} ms; seen: ${JSON.stringify(this.reports)}`))
+      }, patience)
       this.#watchers.add(look)
       look()
     })

@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { watch, type ChokidarOptions } from 'chokidar'
 import { watchFolder } from '../../src/supervisor/watch.ts'
+import { patience } from '../support/wait.ts'
 
 test('a chmod is told, which changes neither size nor time', async () => {
   await using folder = await watched()
@@ -88,7 +89,7 @@ async function watched(create?: typeof watch): Promise<Watched> {
       const look = (): void => {
         if (told.includes(entry)) done.resolve()
       }
-      const late = setTimeout(() => done.reject(new Error(`${entry} was not told, but ${told.join()}`)), 5_000)
+      const late = setTimeout(() => done.reject(new Error(`${entry} was not told, but ${told.join()}`)), patience)
       waiting.add(look)
       await act()
       look()

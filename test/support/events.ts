@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { within } from './wait.ts'
+import { patience, within } from './wait.ts'
 
 /** One line of `--json`: the fields depend on the event, tests name the ones they look at. */
 export interface GatewayEvent {
@@ -39,7 +39,7 @@ export class Events {
   async waitFor(
     fits: (event: GatewayEvent) => boolean,
     what: string,
-    { timeout = 10_000, since = 0 }: { timeout?: number; since?: number } = {},
+    { timeout = patience, since = 0 }: { timeout?: number; since?: number } = {},
   ): Promise<GatewayEvent> {
     let next = since
     const search = async (): Promise<GatewayEvent> => {

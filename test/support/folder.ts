@@ -5,7 +5,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { end, processesOf } from './processes.ts'
-import { within } from './wait.ts'
+import { patience, within } from './wait.ts'
 
 /** The repository. */
 export const root: string = path.resolve(import.meta.dirname, '../..')
@@ -118,7 +118,7 @@ export async function createFolder({ apps = {}, config, files = {} }: FolderOpti
 export async function run(
   command: string,
   args: readonly string[],
-  { cwd, env, timeout = 30_000 }: { cwd?: string; env?: NodeJS.ProcessEnv; timeout?: number } = {},
+  { cwd, env, timeout = 3 * patience }: { cwd?: string; env?: NodeJS.ProcessEnv; timeout?: number } = {},
 ): Promise<Ended> {
   const child = spawn(command, args, { cwd, env: env ?? cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
   let stdout = ''

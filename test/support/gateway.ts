@@ -5,7 +5,7 @@ import path from 'node:path'
 import type { AppStatus, StatusDocument } from '../../src/model/status.ts'
 import { Events } from './events.ts'
 import { bin, cleanEnvironment, createFolder, type Ended, type Folder, type FolderOptions } from './folder.ts'
-import { within } from './wait.ts'
+import { patience, within } from './wait.ts'
 
 export interface GatewayOptions extends FolderOptions {
   /** An existing folder; it is then left to whoever made it. */
@@ -41,9 +41,6 @@ export interface Gateway extends AsyncDisposable {
   /** Ends it by a signal to what we spawned and waits for the end. */
   stop(signal?: NodeJS.Signals): Promise<Ended>
 }
-
-/** Longer than any stop of a test's apps should take: then it is killed, and the test fails. */
-const stopDeadline = 20_000
 
 export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
   const folder = options.folder ?? (await createFolder(options))
@@ -93,7 +90,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     },
     async stop(signal = 'SIGTERM') {
       if (child.exitCode === null && child.signalCode === null) child.kill(signal)
-      return within(ended, stopDeadline, () => `the gateway's end; it said: ${events.last()}`)
+      return within(ended, 2 * patience, () => `the gateway's end; it said: ${events.last()}`)
     },
     async [Symbol.asyncDispose]() {
       try {

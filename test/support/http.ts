@@ -1,6 +1,6 @@
 import http from 'node:http'
 import net from 'node:net'
-import { within } from './wait.ts'
+import { patience, within } from './wait.ts'
 
 /** What a request needs to know of a gateway. */
 export interface Door {
@@ -17,7 +17,7 @@ export interface AskOptions {
   /** The Host field; `localhost:PORT` by default. We always connect to 127.0.0.1. */
   readonly host?: string
   readonly agent?: http.Agent
-  /** Of the whole exchange; 15 s by default. */
+  /** Of the whole exchange; `patience` by default. */
   readonly timeout?: number
   readonly signal?: AbortSignal
 }
@@ -47,7 +47,7 @@ export async function ask(door: Door, path: string, options: AskOptions = {}): P
   }
   const answer = exchange()
   try {
-    return await within(answer, options.timeout ?? 15_000, `the answer to ${options.method ?? 'GET'} ${path}`)
+    return await within(answer, options.timeout ?? patience, `the answer to ${options.method ?? 'GET'} ${path}`)
   } finally {
     answer.catch(() => {})
     late.abort()

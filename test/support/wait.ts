@@ -1,7 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
+/**
+ * How long a test waits for what has to come, in milliseconds; what comes is not waited for any longer, so this is for a
+ * machine many times slower than any we know. TEST_PATIENCE sets another.
+ */
+export const patience: number = Number(process.env['TEST_PATIENCE'] ?? 20_000)
+
 export interface WaitOptions {
-  /** Milliseconds; 10 s by default. */
+  /** Milliseconds; `patience` by default. */
   readonly timeout?: number
   /** What is waited for, for the message when it does not come. */
   readonly what: string
@@ -13,7 +19,7 @@ export interface WaitOptions {
  */
 export async function eventually<T>(
   question: () => T | Promise<T>,
-  { timeout = 10_000, what }: WaitOptions,
+  { timeout = patience, what }: WaitOptions,
 ): Promise<Exclude<T, false | null | undefined>> {
   const deadline = performance.now() + timeout
   let trouble: Error | null = null

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type AskOptions, begin, type Door } from './http.ts'
-import { within } from './wait.ts'
+import { patience, within } from './wait.ts'
 
 /** A WebSocket that speaks short text frames: enough to see that a tunnel carries both ways. */
 export interface Conversation extends Disposable {
@@ -37,7 +37,7 @@ export async function converse(door: Door, path: string, options: AskOptions = {
       request.on('error', reject)
       request.end()
     }),
-    10_000,
+    patience,
     `the upgrade of ${path}`,
   )
 }
@@ -75,7 +75,7 @@ function conversation(headers: IncomingHttpHeaders, socket: Duplex): Conversatio
       const mask = randomBytes(4)
       const masked = Buffer.from(text).map((byte, i) => byte ^ (mask[i % 4] ?? 0))
       socket.write(Buffer.concat([Buffer.from([0x81, 0x80 | masked.length]), mask, masked]))
-      return within(next(), 5_000, `an answer to ${text}`)
+      return within(next(), patience, `an answer to ${text}`)
     },
     [Symbol.dispose]() {
       socket.destroy()
