@@ -222,6 +222,7 @@ function routeTo(word: string, port: number, run: number): Route {
     auth: 'token',
     hold: { for: 500, max: 100 },
     poison: null,
+    replay: null,
     // A client that has left is not seen while what it sent before waits to be read; this ends such a wait.
     timeouts: { connect: 2_000, response: 2_000 },
     connections: { max: 4_096, queue: 1_024, idle: null },

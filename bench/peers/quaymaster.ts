@@ -45,6 +45,7 @@ const routes = appNames(Number(apps)).map((name, index): Route => {
     auth: 'token',
     hold: { for: 30_000, max: 1_000 },
     poison: null,
+    replay: null,
     timeouts: { connect: 5_000, response: 0 },
     connections: { max: 4_096, queue: 1_024, idle: null },
     streams: 0,

@@ -101,10 +101,11 @@ export function durationOrNever(): z.ZodType<number | false> {
 }
 
 /** Bytes. */
-export function size(): z.ZodType<number> {
+export function size(most: number = Number.MAX_SAFE_INTEGER): z.ZodType<number> {
   return field(SIZE_FORM, (value) => {
     const parsed = parseSize(value)
-    return parsed.ok ? accept(parsed.value) : refuse(`must be a size but ${parsed.reason}`)
+    if (!parsed.ok) return refuse(`must be a size but ${parsed.reason}`)
+    return parsed.value <= most ? accept(parsed.value) : refuse(`must be at most ${most} bytes`)
   })
 }
 

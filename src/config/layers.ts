@@ -5,6 +5,7 @@ import type {
   HoldSettings,
   LimitSettings,
   PoisonSettings,
+  ReplaySettings,
   RestartSettings,
   RolloutSettings,
   StopSettings,
@@ -41,6 +42,7 @@ export interface DefaultsLayer {
   readonly limits?: Partly<LimitSettings> | undefined
   readonly rollout?: Partly<RolloutSettings> | undefined
   readonly poison?: false | Partly<PoisonSettings> | undefined
+  readonly replay?: Partly<ReplaySettings> | undefined
   readonly versions?: Partly<VersionSettings> | undefined
   readonly hold?: Partly<HoldSettings> | undefined
   readonly timeouts?: Partly<TimeoutSettings> | undefined

@@ -34,6 +34,7 @@ const restart = { min: duration(10).optional(), max: duration(10).optional(), fo
 const limits = { memory: size().optional(), age: duration().optional() }
 const rollout = { soak: duration().optional(), share: app.share().optional() }
 const poison = { strikes: whole(1, 16).optional(), for: duration(1_000).optional() }
+const replay = { idempotent: flag().optional(), key: flag().optional(), body: size(1024 * 1024).optional() }
 const versions = { keep: whole(2, 100).optional() }
 const hold = { for: duration().optional(), max: whole(0, 1_000_000).optional() }
 const timeouts = { connect: duration(1).optional(), response: duration().optional() }
@@ -60,6 +61,7 @@ const shared = {
   limits: keys(limits).optional(),
   rollout: keys(rollout).optional(),
   poison: orFalse(keys(poison)).optional(),
+  replay: keys(replay).optional(),
   versions: keys(versions).optional(),
   hold: keys(hold).optional(),
   timeouts: keys(timeouts).optional(),
@@ -82,6 +84,7 @@ const deeper = {
   ...inside('restart', { min: 1, forgive: 1 }),
   ...inside('limits', limits),
   ...inside('rollout', rollout),
+  ...inside('replay', { idempotent: 1, key: 1 }),
   ...inside('versions', versions),
   ...inside('hold', { for: 1 }),
   ...inside('connections', { queue: 1, idle: 1 }),

@@ -26,6 +26,7 @@ export function settingsFor(config: Config, name: string, manifest?: UserAppConf
       hold: { ...builtIn.hold, ...said(app.hold) },
       timeouts: { ...builtIn.timeouts, ...said(app.timeouts) },
       connections: { ...builtIn.connections, ...said(app.connections) },
+      replay: { ...builtIn.replay, ...said(app.replay) },
     },
     instances: app.instances ?? 1,
     command: app.command ?? null,
@@ -50,7 +51,7 @@ export function settingsFor(config: Config, name: string, manifest?: UserAppConf
 
 /** What holds when nobody says otherwise. The reasons stand with the fields in config.ts. */
 const builtIn: Pick<AppSettings, 'health' | 'stop' | 'restart' | 'limits' | 'rollout' | 'versions'> &
-  Pick<AppSettings['route'], 'hold' | 'timeouts' | 'connections'> & { readonly poison: PoisonSettings } = {
+  Pick<AppSettings['route'], 'hold' | 'timeouts' | 'connections' | 'replay'> & { readonly poison: PoisonSettings } = {
   health: { path: null, status: [[200, 399]], interval: 2_000, timeout: 2_000, misses: 3, stall: 30_000, boot: 30_000 },
   stop: { drain: 10_000, streams: 1_000, grace: 10_000 },
   restart: { min: 100, max: 30_000, forgive: 1_000 },
@@ -61,6 +62,7 @@ const builtIn: Pick<AppSettings, 'health' | 'stop' | 'restart' | 'limits' | 'rol
   hold: { for: 30_000, max: 1_000 },
   timeouts: { connect: 5_000, response: 0 },
   connections: { max: 4_096, queue: 1_024, idle: null },
+  replay: { idempotent: false, key: false, body: 65_536 },
 }
 
 /** The operator's file comes last and wins over what the app brought along. */
@@ -88,6 +90,7 @@ function merged(under: AppLayer, over: AppLayer): AppLayer {
     hold: { ...under.hold, ...said(over.hold) },
     timeouts: { ...under.timeouts, ...said(over.timeouts) },
     connections: { ...under.connections, ...said(over.connections) },
+    replay: { ...under.replay, ...said(over.replay) },
   }
 }
 /** `false` switches it off for those below, an object on again. */

@@ -14,7 +14,7 @@ import { requestOut } from './outgoing.ts'
 import { type Parting, partingOf, WebSocketParting } from './parting.ts'
 import type { Pool } from './pool.ts'
 import { endSoon, lingering } from './tunnel.ts'
-import { judgeUpload, Upload } from './upload.ts'
+import { Upload } from './upload.ts'
 import { refusalOf } from './verdict.ts'
 
 const joining = 0
@@ -36,8 +36,6 @@ export class Delivery implements LinkUser {
   #upload: Upload | null = null
   #phase = joining
   #reused = false
-  #received = 0
-  #stuck = 0
   #whole = false
   #persist = false
   #closeDelimited = false
@@ -91,12 +89,10 @@ export class Delivery implements LinkUser {
       case awaiting:
         return this.#fail('response-timeout', `The app did not answer within ${this.#route.response} ms.`)
       case sending: {
-        const came = connection.received - this.#received
-        const seen = { came, isPaused: connection.isPaused, isChunked: asked.framing.kind === 'chunked' }
-        const { stuck, fault } = judgeUpload(seen, this.#stuck, timeouts)
-        this.#stuck = stuck
+        const fault = this.#upload?.late(asked.framing.kind === 'chunked', timeouts) ?? null
         if (fault !== null) return this.#fail(fault.code, fault.detail)
-        return this.#watchBody(now)
+        connection.deadline = now + timeouts.body
+        return
       }
       case tunnelling:
         this.stop()
@@ -108,18 +104,21 @@ export class Delivery implements LinkUser {
   }
 
   linked(link: Link): void {
-    const { connection, head } = this.#errand
+    const { connection, head, kept, clock, timeouts } = this.#errand
     this.#link = link
     this.#reused = link.used > 0
     link.begin(this, head.method)
     link.out.request(head, requestOut(this.#errand))
+    // What came of the body before this try.
+    kept?.writeTo(link.out)
     if (connection.bodyRead) {
+      link.out.last(null)
       link.out.flush()
       return this.#sent()
     }
     this.#phase = sending
-    this.#watchBody(this.#errand.clock.now())
-    this.#upload = new Upload(connection, link, this)
+    connection.deadline = clock.now() + timeouts.body
+    this.#upload = new Upload(connection, link, this, kept)
     this.#upload.start()
   }
 
@@ -153,6 +152,7 @@ export class Delivery implements LinkUser {
     const { connection, head: request, asked, mayPersist } = this.#errand
     if (this.#errand.trial?.declines(head.status)) return this.#fail('bad-response', 'The version on trial failed.')
     this.#phase = answering
+    this.#errand.kept?.release()
     connection.deadline = Number.POSITIVE_INFINITY
     // RFC 9110 §15.3.6: a 205 has no content; what an app sends with it all the same is read and dropped.
     this.#discards = head.status === 205
@@ -269,12 +269,6 @@ export class Delivery implements LinkUser {
   #watchTunnel(): void {
     const { connection, timeouts, clock } = this.#errand
     connection.deadline = timeouts.tunnel === 0 ? Number.POSITIVE_INFINITY : clock.now() + timeouts.tunnel
-  }
-
-  #watchBody(now: number): void {
-    const { connection, timeouts } = this.#errand
-    this.#received = connection.received
-    connection.deadline = now + timeouts.body
   }
 
   #done(): void {

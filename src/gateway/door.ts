@@ -8,11 +8,15 @@ import type { Sessions } from './auth/sessions.ts'
 import type { Credentials } from './auth/tokens.ts'
 import type { Hold } from './hold.ts'
 import type { Inflight } from './inflight.ts'
+import type { Shelf } from './keep.ts'
 import type { Losses } from './losses.ts'
 import type { RelayEngine } from './relay.ts'
 import type { Suspects } from './suspects.ts'
 import type { Trials } from './trials.ts'
 import type { Upstreams } from './upstreams.ts'
+
+/** What a gateway is told apart by. */
+export type Home = Readonly<Pick<Door, 'cookie' | 'port'>>
 
 /** What every request passes on its way: the parts of one gateway. The first four are replaced while it runs. */
 export interface Door {
@@ -29,6 +33,8 @@ export interface Door {
   readonly hold: Hold
   readonly inflight: Inflight
   readonly losses: Losses
+  /** Bodies that are kept for another try. */
+  readonly shelf: Shelf
   readonly suspects: Suspects
   readonly trials: Trials
   /** Connections to instances of ours. */

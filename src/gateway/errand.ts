@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import type { ClientTimeouts } from '../model/settings.ts'
 import type { Return } from './incoming.ts'
+import type { Kept } from './keep.ts'
 import type { Passage } from './outgoing.ts'
 import type { Failure } from './relay.ts'
 import type { Try } from './trials.ts'
@@ -14,6 +15,8 @@ export interface Errand extends Passage, Return {
   readonly traffic: { in: number; out: number }
   /** Set while the app has a version on trial. */
   readonly trial: Try | null
+  /** Its body, if it may be sent once more. */
+  readonly kept: Kept | null
   /** Of the final response, once its head is on its way. */
   status: number
   /** Over: null when the client has got its response. `persist`: the connection may serve on. */

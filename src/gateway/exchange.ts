@@ -13,6 +13,7 @@ import type { Door } from './door.ts'
 import type { Errand } from './errand.ts'
 import type { Held, Hold } from './hold.ts'
 import type { Flight } from './inflight.ts'
+import type { Kept } from './keep.ts'
 import { asksForListing, listing } from './listing.ts'
 import { serveOwn, type Visitor } from './own.ts'
 import { authorityOf } from './outgoing.ts'
@@ -35,8 +36,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
   readonly story: Story
   readonly id: string
   readonly since: number
-  readonly cookie: string
-  readonly publicPort: number
+  readonly door: Door
   readonly connection: Connection
   readonly head: Head
   readonly method: string
@@ -60,9 +60,9 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
   drain: (() => void) | null = null
   /** Set while the app has a version on trial. */
   trial: Try | null = null
+  kept: Kept | null = null
   /** Of the instance, for what it says of itself. */
   port = 0
-  readonly #door: Door
   #identity: Identity = nobody
   #route: Route | null = null
   #delivery: Delivery | null = null
@@ -71,7 +71,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
   #gone: AbortController | null = null
 
   constructor(door: Door, connection: Connection, head: Head) {
-    this.#door = door
+    this.door = door
     this.connection = connection
     this.head = head
     this.method = head.methodText()
@@ -79,14 +79,12 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
     this.id = this.story.id
     this.since = this.story.since
     this.traffic = this.story.traffic
-    this.cookie = door.cookie
-    this.publicPort = door.port
     this.clock = door.clock
     this.timeouts = door.timeouts
   }
 
   get mayPersist(): boolean {
-    return !(this.#door.closing || this.#door.leaving)
+    return !(this.door.closing || this.door.leaving)
   }
 
   /** Aborted with an ErrorCode when the exchange has to end; for what cannot be told by a call. */
@@ -97,7 +95,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
   /** What it throws is for `failed`. */
   begin(): void {
     const { connection, head } = this
-    const door = this.#door
+    const door = this.door
     // 1 the head, strictly; nothing is repaired
     const asked = readRequest(head)
     if (asked.kind === 'refusal') {
@@ -123,7 +121,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
 
   /** 4 route, permission, target. Each try begins here, so that it goes where the table says now. */
   #attempt(now: number): void {
-    const door = this.#door
+    const door = this.door
     const { asked, connection, method } = this
     const { caller } = this.#identity
     const { held } = this.story
@@ -152,15 +150,15 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
   #beware(match: Match, upstreams: readonly Upstream[], now: number): void {
     this.#aim(match, this.run)
     const { route } = match
-    const turn = (this.#tries ??= new Tries()).turn(this, route, upstreams, this.#door)
-    if (turn === 'wait') this.#wait(route, this.#door.suspects.queue, route.hold.for - this.story.held, false)
+    const turn = (this.#tries ??= new Tries()).turn(this, route, upstreams, this.door)
+    if (turn === 'wait') this.#wait(route, this.door.suspects.queue, route.hold.for - this.story.held, false)
     else if ('code' in turn) this.refuse(turn)
     else this.#send(match, turn, now)
   }
 
   /** Waits for the app. */
   #hold(route: Route, time: number): void {
-    const { hold, want } = this.#door
+    const { hold, want } = this.door
     // Ready by the table, but it refused us: a little later it may not, or the table will know better.
     const refused = route.target.kind === 'ready'
     if (!refused) want(route.app)
@@ -185,18 +183,19 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
   #send(match: Match, upstream: Upstream, now: number): void {
     this.#aim(match, upstream.run)
     this.port = upstream.port
+    if (match.route.replay !== null) this.kept ??= this.door.shelf.keep(match.route, this.head, this.asked)
     this.instance = upstream.path === undefined ? `${upstream.host}:${upstream.port}` : 'localhost'
-    const pool = this.#door.upstreams.poolOf(upstream, match.route.connections)
+    const pool = this.door.upstreams.poolOf(upstream, match.route.connections)
     const delivery = new Delivery(this, upstream, pool, match.route.timeouts)
     this.#delivery = delivery
-    this.#door.inflight.enter(this, now)
+    this.door.inflight.enter(this, now)
     delivery.start(now)
   }
 
   #sendRemote(match: Match, url: string): void {
     this.#aim(match, null)
-    this.#door.inflight.enter(this, this.clock.now())
-    relayRemote(this, this.#door.remotes, url, match).then(
+    this.door.inflight.enter(this, this.clock.now())
+    relayRemote(this, this.door.remotes, url, match).then(
       (outcome) => this.ended(outcome.kind === 'failed' ? outcome : null, this.persist),
       (error: unknown) => this.failed(error),
     )
@@ -211,7 +210,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
 
   /** 7 the outcome of a try */
   ended(failure: Failure | null, persist: boolean): void {
-    const door = this.#door
+    const door = this.door
     door.inflight.leave(this)
     if (this.#over) return
     if (failure === null) return this.#finish(persist, true)
@@ -225,8 +224,8 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
   #settle(again: Again, failure: Failure): void {
     if (this.#over) return
     if (again !== 'no') return this.#attempt(this.clock.now())
-    const crash = this.run === null ? null : this.#door.losses.crashOf(this.run)
-    const refused = lost(failure, this.#route, this.#identity.caller.kind === 'known' ? crash : null)
+    const isKnown = this.#identity.caller.kind === 'known'
+    const refused = lost(failure, this.#route, isKnown ? this.door.losses.crashOf(this.run) : null)
     if (failure.reached !== 'answering') return this.refuse(refused)
     this.story.note(refused.code, refused.detail)
     this.#finish(false)
@@ -289,12 +288,13 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
   #finish(persist: boolean, answered = false): void {
     if (this.#over) return
     this.#over = true
-    this.#tries?.over(this.#door, answered)
+    this.#tries?.over(this.door, answered)
     const { story, connection, app, run, method, authority: host, target, status } = this
-    this.#door.inflight.leave(this)
-    this.#door.journal.write(story.entry({ client: connection.origin.address, app, run, method, host, target, status }))
+    this.kept?.release()
+    this.door.inflight.leave(this)
+    this.door.journal.write(story.entry({ client: connection.origin.address, app, run, method, host, target, status }))
     if (status === 101) return
-    if (persist && !this.#door.closing) connection.next()
+    if (persist && !this.door.closing) connection.next()
     else connection.close()
   }
 }

@@ -19,6 +19,7 @@ import { Hold } from './hold.ts'
 import { type InFlight, Inflight } from './inflight.ts'
 import { listen } from './listen.ts'
 import { Lobby } from './lobby.ts'
+import { Shelf } from './keep.ts'
 import { Losses } from './losses.ts'
 import { Proxies } from './origin.ts'
 import { createProxyEngine } from './proxy-relay.ts'
@@ -271,6 +272,7 @@ function createDoor(options: GatewayOptions, sweep: Sweep, index: RouteIndex, ro
     hold: new Hold(places),
     inflight: new Inflight(clock, (run) => report({ type: 'drained', run })),
     losses: new Losses(report, stamp),
+    shelf: new Shelf(),
     suspects: new Suspects(clock, report),
     upstreams: new Upstreams(clock, sweep, room),
     trials: new Trials(report, clock),

@@ -3,6 +3,7 @@ import type { Head } from '../http/head.ts'
 import { isReserved, mapCookie, mapLocation, type Mapping } from '../http/mapping.ts'
 import { nameNumber } from '../http/names.ts'
 import { RESPONSE_OMITS, type ResponseOut } from '../http/write-head.ts'
+import type { Home } from './door.ts'
 
 /** Whose response it is and to whom. */
 export interface Return {
@@ -13,7 +14,7 @@ export interface Return {
   readonly port: number
   /** The authority the client used. */
   readonly authority: string
-  readonly cookie: string
+  readonly door: Home
 }
 
 /** The one description that is handed to the writer, filled anew for each response. */
@@ -67,9 +68,9 @@ export function dateLine(): string {
 }
 
 /** How an instance maps onto the public world. */
-export function mappingOf({ prefix, port, authority, cookie }: Return): Mapping {
+export function mappingOf({ prefix, port, authority, door }: Return): Mapping {
   const own = ['127.0.0.1', 'localhost', '[::1]', '0.0.0.0'].map((name) => `${name}:${port}`)
-  return { prefix, base: '', own, public: authority.toLowerCase(), reserved: cookie }
+  return { prefix, base: '', own, public: authority.toLowerCase(), reserved: door.cookie }
 }
 
 const LOCATION = nameNumber('location')

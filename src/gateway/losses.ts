@@ -60,9 +60,9 @@ export class Losses implements Disposable {
   }
 
   /** The id of the crash that ended a run; null when nothing is known of one. */
-  crashOf(run: number): string | null {
-    const found = this.#cases.get(run)
-    return found?.fallen === true ? crashId(found.app, run, this.#stamp) : null
+  crashOf(run: number | null): string | null {
+    const found = run === null ? undefined : this.#cases.get(run)
+    return run !== null && found?.fallen === true ? crashId(found.app, run, this.#stamp) : null
   }
 
   /**

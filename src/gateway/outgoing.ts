@@ -6,6 +6,7 @@ import { validTraceparent, withoutCookie } from '../http/rewrite.ts'
 import { NONE } from '../http/framing.ts'
 import { randomHex } from './chance.ts'
 import type { Connection } from './connection.ts'
+import type { Home } from './door.ts'
 import type { Asked } from './read-head.ts'
 
 /** How a request goes on to an instance. */
@@ -18,9 +19,8 @@ export interface Passage {
   readonly prefix: string
   readonly subject: string | null
   readonly dropAuthorization: boolean
-  readonly cookie: string
-  /** The gateway's, for a Host without one. */
-  readonly publicPort: number
+  /** Its port is for a Host without one. */
+  readonly door: Home
   /** `host:port` of the instance, for a request that came without Host. */
   readonly instance: string
 }
@@ -73,7 +73,7 @@ export function authorityOf(head: Head, connection: Connection): string {
 }
 
 /** What is the same for all requests of a client to a route: made once, kept with the connection. */
-function fixedLines({ connection, prefix, subject, publicPort }: Passage): string {
+function fixedLines({ connection, prefix, subject, door }: Passage): string {
   const { last, origin } = connection
   const { authority } = last
   const key = `${prefix} ${authority} ${subject ?? ''}`
@@ -85,7 +85,7 @@ function fixedLines({ connection, prefix, subject, publicPort }: Passage): strin
     fieldLine('X-Forwarded-For', origin.chain) +
     fieldLine('X-Forwarded-Proto', origin.proto) +
     (host === '' ? '' : fieldLine('X-Forwarded-Host', host)) +
-    fieldLine('X-Forwarded-Port', given === undefined ? String(publicPort) : String(Number(given))) +
+    fieldLine('X-Forwarded-Port', given === undefined ? String(door.port) : String(Number(given))) +
     (prefix === '' ? '' : fieldLine('X-Forwarded-Prefix', prefix)) +
     (subject === null ? '' : fieldLine('X-Auth-Subject', subject)) +
     // RFC 9110 §7.6.3: an intermediary MUST add itself to the requests it forwards.
@@ -108,7 +108,8 @@ function dropCredentials(head: Head, dropAuthorization: boolean): void {
   }
 }
 
-function editsOf({ head, asked, cookie }: Passage): Map<number, string> | null {
+function editsOf({ head, asked, door }: Passage): Map<number, string> | null {
+  const { cookie } = door
   let edits: Map<number, string> | null = null
   if (asked.hops > 0) edits = new Map([[head.indexOf(MAX_FORWARDS), String(asked.hops - 1)]])
   if (!head.has(COOKIE)) return edits

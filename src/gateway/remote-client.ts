@@ -9,6 +9,7 @@ import type { Field, FieldList } from '../http/rewrite.ts'
 import { fieldLine } from '../http/write-head.ts'
 import type { Refusal as Refused } from '../model/admission.ts'
 import type { Connection } from './connection.ts'
+import type { Home } from './door.ts'
 import { dateLine } from './incoming.ts'
 import type { Asked } from './read-head.ts'
 import type { Client, ResponseHead } from './relay.ts'
@@ -24,10 +25,9 @@ export interface Patron {
   readonly id: string
   readonly prefix: string
   readonly authority: string
-  readonly publicPort: number
   readonly subject: string | null
   readonly dropAuthorization: boolean
-  readonly cookie: string
+  readonly door: Home
   readonly traffic: { in: number; out: number }
   readonly mayPersist: boolean
   readonly gone: AbortSignal

@@ -16,14 +16,14 @@ export interface Remote {
 
 /** Brings a request to a host we do not run. */
 export function relayRemote(patron: Patron, engine: RelayEngine, url: string, { route }: Match): Promise<Outcome> {
-  const { asked, head, connection, authority, prefix, cookie } = patron
+  const { asked, head, connection, authority, prefix, door } = patron
   const { to, host, base } = remoteOf(url)
   const mapping: Mapping = {
     prefix,
     base,
     own: [host, `${host}:${to.port}`],
     public: authority.toLowerCase(),
-    reserved: cookie,
+    reserved: door.cookie,
   }
   const { origin } = connection
   const port = origin.port ?? /:(\d+)$/.exec(authority)?.[1]
@@ -31,7 +31,7 @@ export function relayRemote(patron: Patron, engine: RelayEngine, url: string, { 
     method: patron.method,
     host,
     publicHost: origin.host ?? authority,
-    publicPort: port === undefined ? patron.publicPort : Number(port),
+    publicPort: port === undefined ? door.port : Number(port),
     client: origin.chain,
     proto: origin.proto,
     prefix,
@@ -39,7 +39,7 @@ export function relayRemote(patron: Patron, engine: RelayEngine, url: string, { 
     traceparent: `00-${randomHex(16)}-${randomHex(8)}-01`,
     subject: patron.subject,
     dropAuthorization: patron.dropAuthorization,
-    cookie,
+    cookie: door.cookie,
   })
   const client = new RemoteClient(patron, (received) => {
     const mapped = mapFields(responseFields(received), mapping)

@@ -4,6 +4,7 @@ import type { Refusal } from '../model/admission.ts'
 import type { Route, Upstream } from '../model/route.ts'
 import type { Door } from './door.ts'
 import type { Inflight } from './inflight.ts'
+import type { Kept } from './keep.ts'
 import { type Sent, shapeOfRequest } from './losses.ts'
 import { isRepeatable } from './read-head.ts'
 import type { Failure } from './relay.ts'
@@ -39,6 +40,8 @@ export interface Tried extends Sent {
   readonly status: number
   /** At a version on trial, if it is. */
   readonly trial: Try | null
+  /** Its body, if it may be sent once more although it is not safe and bare. */
+  readonly kept: Kept | null
 }
 
 /** Failures that may be the death of the instance. */
@@ -62,6 +65,8 @@ export class Tries {
   #back: Upstream | null = null
   #retried = false
   #replayed = false
+  /** How often it was sent. */
+  #sent = 0
   #excuses = 0
 
   /** Where a request that may be suspected goes now: to an instance, into the queue of suspects, or nowhere. */
@@ -91,14 +96,12 @@ export class Tries {
    */
   after(failure: Failure, tried: Tried, upstream: Upstream | null, door: Door): Again | Promise<Again> {
     const { code, reached, silent, reused } = failure
-    const isUnheard = reached === 'sent' && silent && isRepeatable(tried.head, tried.asked)
-    if (
-      reached === 'sent' &&
-      upstream &&
-      tried.trial?.fails(code) &&
-      !this.#replayed &&
-      isRepeatable(tried.head, tried.asked)
-    ) {
+    const isSafe = isRepeatable(tried.head, tried.asked)
+    if (reached === 'sent') this.#sent += 1
+    // What is not safe is sent twice at most, and only when the process that got it cannot be at it any more.
+    const mayRepeat = isSafe || (tried.kept?.isIntact === true && this.#sent === 1 && code !== 'cut')
+    const isUnheard = reached === 'sent' && silent && mayRepeat
+    if (reached === 'sent' && upstream && tried.trial?.fails(code) && !this.#replayed && isSafe) {
       // The proven version is asked, at once; whether the one on trial has died is found out meanwhile.
       if (breaks.has(code)) void door.losses.note(upstream, tried, { answering: false, alone: false }, code === 'cut')
       this.over(door, false)

@@ -2,6 +2,7 @@ import type { Refusal } from '../http/refusal.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 import type { ClientTimeouts } from '../model/settings.ts'
 import type { Connection } from './connection.ts'
+import type { Kept } from './keep.ts'
 import type { Link } from './link.ts'
 import type { BodySink } from './served.ts'
 
@@ -22,14 +23,19 @@ export class Upload implements BodySink {
   readonly #connection: Connection
   readonly #link: Link
   readonly #uploader: Uploader
+  readonly #kept: Kept | null
   #turn: NodeJS.Immediate | null = null
   #begun = false
   #whole = false
+  #received = 0
+  #stuck = 0
 
-  constructor(connection: Connection, link: Link, uploader: Uploader) {
+  constructor(connection: Connection, link: Link, uploader: Uploader, kept: Kept | null) {
     this.#connection = connection
     this.#link = link
     this.#uploader = uploader
+    this.#kept = kept
+    this.#received = connection.received
   }
 
   start(): void {
@@ -43,9 +49,23 @@ export class Upload implements BodySink {
     this.#turn = null
   }
 
+  /** It had `timeouts.body` ms since it began or was last asked. */
+  late(isChunked: boolean, timeouts: ClientTimeouts): Fault | null {
+    const { received, isPaused } = this.#connection
+    const { stuck, fault } = judgeUpload(
+      { came: received - this.#received, isPaused, isChunked },
+      this.#stuck,
+      timeouts,
+    )
+    this.#received = received
+    this.#stuck = stuck
+    return fault
+  }
+
   bodyData(bytes: Buffer, start: number, end: number): void {
     this.#uploader.traffic.in += end - start
     this.#link.out.data(bytes, start, end)
+    this.#kept?.add(bytes, start, end)
   }
 
   bodyFlush(): boolean {
@@ -86,6 +106,11 @@ export class Upload implements BodySink {
   }
 }
 
+interface Fault {
+  readonly code: ErrorCode
+  readonly detail: string
+}
+
 /** What was seen of a body in the last `timeouts.body` ms. */
 interface Progress {
   readonly came: number
@@ -98,11 +123,11 @@ interface Progress {
  * Whose fault it is when a body does not move. While the app takes no more it is not the client who is slow; but neither
  * is the client seen to leave, so that is bounded, too. `stuck` is for how long the app has taken nothing, in ms.
  */
-export function judgeUpload(
+function judgeUpload(
   { came, isPaused, isChunked }: Progress,
   before: number,
   { body, bodyRate, stall }: ClientTimeouts,
-): { readonly stuck: number; readonly fault: { readonly code: ErrorCode; readonly detail: string } | null } {
+): { readonly stuck: number; readonly fault: Fault | null } {
   if (isPaused) {
     const stuck = came === 0 ? before + body : 0
     const detail = `The app took no byte of the body for ${stuck} ms.`

@@ -2,6 +2,8 @@
 export const UNKNOWN_METHOD = 0
 export const GET = 1
 export const HEAD = 2
+export const PUT = 4
+export const DELETE = 5
 export const OPTIONS = 6
 export const CONNECT = 8
 export const TRACE = 9

@@ -28,7 +28,7 @@ function drainingOf(app: App | undefined): readonly number[] {
 
 function routeOf(app: App | undefined, closing: boolean): Route | null {
   if (!app || app.standing.kind === 'gone') return null
-  const { path, hosts, strip, auth, hold, timeouts, connections } = app.settings.route
+  const { path, hosts, strip, auth, hold, timeouts, connections, replay } = app.settings.route
   // What takes leave needs a moment for it before it is cut.
   const streams = Math.min(app.settings.stop.streams, app.settings.stop.drain * 0.8)
   return {
@@ -40,6 +40,7 @@ function routeOf(app: App | undefined, closing: boolean): Route | null {
     hold,
     timeouts,
     connections,
+    replay: replay.idempotent || replay.key ? replay : null,
     streams,
     target: targetOf(app, closing),
     poison: poisonOf(app),

@@ -1,6 +1,6 @@
 import type { Suspicions } from './poison.ts'
 import type { Address } from './protocol.ts'
-import type { ConnectionSettings, HoldSettings, TimeoutSettings } from './settings.ts'
+import type { ConnectionSettings, HoldSettings, ReplaySettings, TimeoutSettings } from './settings.ts'
 
 /** What became different about where requests go. Plain data. The whole table is a change from nothing. */
 export interface RouteChange {
@@ -23,6 +23,8 @@ export interface Route {
   readonly hold: HoldSettings
   readonly timeouts: TimeoutSettings
   readonly connections: ConnectionSettings
+  /** Null: nothing is kept of any request. */
+  readonly replay: ReplaySettings | null
   /** See `StopSettings.streams`. */
   readonly streams: number
   readonly target: Target

@@ -45,6 +45,7 @@ export interface RouteSettings {
   readonly hold: HoldSettings
   readonly timeouts: TimeoutSettings
   readonly connections: ConnectionSettings
+  readonly replay: ReplaySettings
 }
 
 export interface HoldSettings {
@@ -69,6 +70,16 @@ export interface ConnectionSettings {
   readonly queue: number
   /** How long one may be idle and is used again. Null: less than the app keeps it, by what it says. */
   readonly idle: number | null
+}
+
+/** Which requests are sent once more when their instance has died, beyond the safe ones without a body. */
+export interface ReplaySettings {
+  /** Those of idempotent methods (RFC 9110 §9.2.2). */
+  readonly idempotent: boolean
+  /** Whatever carries an Idempotency-Key. */
+  readonly key: boolean
+  /** The longest body that is kept for it. */
+  readonly body: number
 }
 
 /** What any client may take its time for; each is noticed up to 250 ms late. */

@@ -67,7 +67,10 @@ async function stage(answer: http.RequestListener): Promise<Stage> {
     upstream,
     ready,
     route: (target, draining, max = route.hold.max) => {
-      table([{ app: 'hello', ...route, hold: { ...route.hold, max }, streams: 0, target, poison: null }], draining)
+      table(
+        [{ app: 'hello', ...route, hold: { ...route.hold, max }, streams: 0, target, poison: null, replay: null }],
+        draining,
+      )
     },
     async [Symbol.asyncDispose]() {
       diagnostics.unsubscribe('worker_threads', seen)

@@ -19,6 +19,7 @@ function route(target: Target, more: Partial<Route> = {}): Route {
     auth: 'token',
     hold: { for: 500, max: 10 },
     poison: null,
+    replay: null,
     timeouts: { connect: 0, response: 0 },
     connections: { max: 4_096, queue: 1_024, idle: null },
     streams: 0,

@@ -9,7 +9,16 @@ import { indexed } from './indexed.ts'
 import { settings } from './world.ts'
 
 const route = (app: string, path: string, hosts: string[] = []): Route => {
-  return { ...settings(app).route, app, path, hosts, streams: 0, target: { kind: 'closed', why: 'test' }, poison: null }
+  return {
+    ...settings(app).route,
+    app,
+    path,
+    hosts,
+    streams: 0,
+    target: { kind: 'closed', why: 'test' },
+    poison: null,
+    replay: null,
+  }
 }
 
 const find = (routes: Route[], host: string, path: string): string | null => {
