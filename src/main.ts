@@ -19,7 +19,7 @@ import { quarantineOf } from './main/quarantine.ts'
 import { recentOutput } from './main/recent.ts'
 import { reloader } from './main/reload.ts'
 import { remember } from './main/remember.ts'
-import { idle, openSuccession } from './main/succession.ts'
+import { openSuccession } from './main/succession.ts'
 import { retainVersions } from './main/retain.ts'
 import { loadRequest, settingsOf } from './main/settings.ts'
 import { stampOf } from './model/crash.ts'
@@ -246,8 +246,7 @@ export async function up(options: UpOptions): Promise<Running> {
       await socket[Symbol.asyncDispose]()
     },
     leave: async () => {
-      gateway.leave()
-      await idle(gateway)
+      await gateway.leave()
       await parts.disposeAsync()
     },
     notice,

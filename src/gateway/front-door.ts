@@ -17,8 +17,8 @@ export interface FrontDoor extends AsyncDisposable {
   stopAccepting(): Promise<void>
   /** For a process that is to accept on them too: what waits in them is not lost when this one closes its own. */
   readonly sockets: ListeningSockets
-  /** Another process accepts from now on; every client is served once more, streams take leave. */
-  leave(): void
+  /** Another process accepts from now on; every client is served once more, streams take leave. Resolves when all have gone. */
+  leave(): Promise<void>
   /** On several threads: as of a moment ago. */
   inflight(): readonly InFlight[]
   traffic(run: number): Traffic

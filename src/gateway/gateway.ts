@@ -17,6 +17,7 @@ import type { Door } from './door.ts'
 import { Exchange } from './exchange.ts'
 import { Hold } from './hold.ts'
 import { type InFlight, Inflight } from './inflight.ts'
+import { emptied } from './leave.ts'
 import { listen } from './listen.ts'
 import { Lobby } from './lobby.ts'
 import { Shelf } from './keep.ts'
@@ -194,12 +195,13 @@ export class Gateway implements AsyncDisposable {
     return { descriptors, threads: this.#threads, port: this.port }
   }
 
-  /** Somebody else accepts from now on. Every client is served once more and told to come back by another connection. */
-  leave(): void {
+  /** Every client is served once more and told to come back by another connection. */
+  leave(): Promise<void> {
     this.#door.leaving = true
     for (const server of this.#servers) server.close()
     const runs = this.inflight().flatMap(({ run }) => (run === null ? [] : [run]))
     this.#door.inflight.drain([...new Set(runs)], [])
+    return emptied(this.#connections)
   }
 
   /** A browser signed out at another gateway that shares the key. */

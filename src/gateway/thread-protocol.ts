@@ -57,4 +57,6 @@ export type FromThread =
     }
   | { readonly type: 'revoke'; readonly session: string }
   | { readonly type: 'failure'; readonly address: string }
+  /** The last client has gone. */
+  | { readonly type: 'left' }
   | { readonly type: 'closed' }

@@ -78,7 +78,7 @@ async function serve(start: ThreadStart): Promise<void> {
       case 'stop':
         return void gateway.stopAccepting()
       case 'leave':
-        return gateway.leave()
+        return void gateway.leave().then(() => post({ type: 'left' }))
       case 'close':
         clearInterval(telling)
         void gateway[Symbol.asyncDispose]().then(() => {

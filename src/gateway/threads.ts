@@ -114,9 +114,10 @@ export class GatewayThreads implements FrontDoor {
     return { descriptors, threads: descriptors.length / this.#group, port: this.port }
   }
 
-  leave(): void {
+  async leave(): Promise<void> {
     this.#closing = true
     this.#tell({ type: 'leave' })
+    await Promise.all([...this.#threads].map((thread) => thread.left))
   }
 
   inflight(): readonly InFlight[] {
@@ -199,6 +200,7 @@ export class GatewayThreads implements FrontDoor {
       case 'failure':
         for (const other of this.#threads) if (other !== thread) other.tell(message)
         return
+      case 'left':
       case 'inflight':
       case 'listening':
       case 'failed':

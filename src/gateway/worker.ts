@@ -15,6 +15,8 @@ export class Thread {
   readonly listening: Promise<void>
   /** Resolves when it has ended, with the reason. */
   readonly over: Promise<string>
+  /** Resolves when its clients have left, or it has ended. */
+  readonly left: Promise<void>
   readonly #worker: Worker
 
   constructor(start: ThreadStart, hear: (message: FromThread) => void) {
@@ -23,6 +25,8 @@ export class Thread {
     this.#worker = new Worker(file, { workerData: start, name: 'gateway' })
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.listening = promise
+    const left = Promise.withResolvers<void>()
+    this.left = left.promise
     let why = 'it ended without a word'
     this.#worker.on('message', (message: FromThread) => {
       if (message.type === 'listening') {
@@ -32,13 +36,15 @@ export class Thread {
         why = message.message
         reject(new StartError(message.message))
         void this.#worker.terminate()
-      } else if (message.type === 'inflight') this.#take(message)
+      } else if (message.type === 'left') left.resolve()
+      else if (message.type === 'inflight') this.#take(message)
       else hear(message)
     })
     this.#worker.on('error', (error) => (why = error instanceof Error ? (error.stack ?? error.message) : String(error)))
     this.over = new Promise((done) => {
       this.#worker.once('exit', () => {
         reject(new StartError(`A gateway thread could not start: ${why}`))
+        left.resolve()
         done(why)
       })
     })

@@ -1,7 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { FrontDoor } from '../gateway/front-door.ts'
 import type { Inherited } from '../lib/running.ts'
 import { handOver, prepareHeir } from './heir.ts'
 
@@ -64,16 +63,3 @@ export function openSuccession(options: SuccessionOptions): Succession {
     },
   }
 }
-
-/** Waits until nothing is in flight: not before clients that have just come have asked, and not for ever. */
-export async function idle(gateway: FrontDoor): Promise<void> {
-  const begun = performance.now()
-  for (;;) {
-    const passed = performance.now() - begun
-    if (passed > longest || (passed > soonest && gateway.inflight().length === 0)) return
-    await delay(50)
-  }
-}
-
-const soonest = 1_000
-const longest = 10_000

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
+import path from 'node:path'
 import test from 'node:test'
-import { createFolder } from '../support/folder.ts'
+import { createFolder, root, run } from '../support/folder.ts'
 import { startGateway } from '../support/gateway.ts'
 import { ask } from '../support/http.ts'
 import { failures, startLoad } from '../support/load.ts'
@@ -73,6 +74,13 @@ test('an upgrade to what cannot start is refused with the reason, and the old on
   assert.match(stderr, /serves on: the new gateway ended before it was prepared: /)
   assert.equal((await ask(gateway, '/hello/')).headers['x-pid'], String(pid))
   assert.equal((await gateway.app('hello')).state, 'ready')
+})
+
+test('the proof of upgrades, shortened: kept connections, POSTs, streams and downloads lose nothing either', async (t) => {
+  const args = [path.join(root, 'bench/upgrades.ts'), '--times', '1', '--workers', '2', '--rps', '300']
+  const { code, stdout, stderr } = await run(process.execPath, args, { cwd: root, timeout: 60_000 })
+  t.diagnostic(stdout)
+  assert.equal(code, 0, `${stdout}${stderr}`)
 })
 
 /** How many threads of this process serve clients. */

@@ -1,0 +1,24 @@
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
+import type { Connection } from './connection.ts'
+
+/** How long a kept connection waits to be used once more: its client cannot know that it is about to be closed. */
+const patience = 8_000
+/** After this long everything is over. */
+const longest = 10_000
+
+/**
+ * Resolves when the last of these clients has been served and has gone. One that asks gets its answer and a close;
+ * one that has not asked for long is closed.
+ */
+export async function emptied(connections: ReadonlySet<Connection>): Promise<void> {
+  const begun = performance.now()
+  for (;;) {
+    await delay(50)
+    // Behind a turn of the loop, what had come while we were not running has been read.
+    await turn()
+    await turn()
+    const passed = performance.now() - begun
+    if (passed > patience) for (const connection of connections) if (connection.isIdle) connection.socket.destroy()
+    if (connections.size === 0 || passed > longest) return
+  }
+}
