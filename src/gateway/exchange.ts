@@ -288,7 +288,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
   #finish(persist: boolean, answered = false): void {
     if (this.#over) return
     this.#over = true
-    this.#tries?.over(this.door, answered)
+    this.#tries?.over(this.door, answered ? 'answered' : 'open')
     const { story, connection, app, run, method, authority: host, target, status } = this
     this.kept?.release()
     this.door.inflight.leave(this)

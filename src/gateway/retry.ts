@@ -8,7 +8,7 @@ import type { Kept } from './keep.ts'
 import { type Sent, shapeOfRequest } from './losses.ts'
 import { isRepeatable } from './read-head.ts'
 import type { Failure } from './relay.ts'
-import type { Hearing } from './suspects.ts'
+import type { Hearing, Outcome } from './suspects.ts'
 import type { Try } from './trials.ts'
 import { quarantine, refusal } from './verdict.ts'
 
@@ -104,7 +104,7 @@ export class Tries {
     if (reached === 'sent' && upstream && tried.trial?.fails(code) && !this.#replayed && isSafe) {
       // The proven version is asked, at once; whether the one on trial has died is found out meanwhile.
       if (breaks.has(code)) void door.losses.note(upstream, tried, { answering: false, alone: false }, code === 'cut')
-      this.over(door, false)
+      this.over(door, 'open')
       this.#replayed = true
       return 'replay'
     }
@@ -123,7 +123,7 @@ export class Tries {
       return this.#mayFollow(tried, upstream, door) ? 'replay' : 'no'
     this.#back = null
     if (reached === 'nothing' || !breaks.has(code)) {
-      this.over(door, false)
+      this.over(door, 'open')
       if (reached !== 'nothing' || (code !== 'unreachable' && code !== 'cut')) return 'no'
       this.avoid.add(upstream.run)
       return 'again'
@@ -131,23 +131,25 @@ export class Tries {
     const seen = { answering: reached === 'answering', alone: this.#isAlone(door) }
     const verdict = door.losses.note(upstream, tried, seen, code === 'cut')
     if (reached === 'answering') {
-      this.over(door, false)
+      this.over(door, 'open')
       return 'no'
     }
     const isLost = isUnheard && (code === 'connection-lost' || code === 'cut')
     return verdict.then((fallen) => {
       const mayReplay = fallen && isLost && this.#mayReplay(upstream, door)
-      // Not before: who is tried next must not meet what is left of this instance.
-      this.over(door, false)
+      // Not before: who is tried next must not meet what is left of this instance, nor its connections, whose end we
+      // may not have read yet.
+      if (fallen) door.upstreams.dropIdle(upstream.run)
+      this.over(door, fallen ? 'died' : 'open')
       return mayReplay ? 'replay' : 'no'
     })
   }
 
   /** Its trial, if it is on one, has ended. Twice is harmless. */
-  over(door: Door, answered: boolean): void {
+  over(door: Door, outcome: Outcome): void {
     const hearing = this.#hearing
     this.#hearing = null
-    if (hearing) door.suspects.over(hearing, answered)
+    if (hearing) door.suspects.over(hearing, outcome)
   }
 
   /** It was in flight when its instance died. */
@@ -155,14 +157,16 @@ export class Tries {
     this.#back = null
     void door.losses.note(upstream, tried, { answering: false, alone: this.#isAlone(door) }, true)
     const mayReplay = this.#mayReplay(upstream, door)
-    this.over(door, false)
+    door.upstreams.dropIdle(upstream.run)
+    this.over(door, 'died')
     return mayReplay
   }
 
   #mayReplay({ run }: Upstream, door: Door): boolean {
-    // Who is not tried as a suspect after a death has been acquitted: others like it were answered meanwhile.
-    const isAcquitted = this.#hearing === null
-    if (this.#replayed && !(isAcquitted && this.#excuses++ < maxExcuses)) return false
+    // Who is not tried as a suspect after a death has been acquitted: others like it were answered meanwhile. And who
+    // is tried beside another one may be as harmless.
+    const isCertain = this.#hearing !== null && this.#isAlone(door)
+    if (this.#replayed && (isCertain || this.#excuses++ >= maxExcuses)) return false
     this.avoid.add(run)
     this.#lostAt = door.clock.now()
     this.#replayed = true

@@ -8,6 +8,11 @@ import { Hold } from './hold.ts'
 const trialTime = 1_000
 /** Shapes that are remembered as acquitted, an app. */
 const maxAcquitted = 1_024
+/** For how long the next of a shape that was tried at a death waits for the sentence at most (milliseconds). */
+const sentenceTime = 1_000
+
+/** What became of a hearing; `open` when it says nothing of the request. */
+export type Outcome = 'answered' | 'died' | 'open'
 
 /** A request that may be what kills its app. */
 export interface Suspect {
@@ -30,7 +35,9 @@ export interface Hearing {
   readonly shape: string
   readonly seq: number
   readonly began: number
-  timer: NodeJS.Timeout
+  readonly timer: NodeJS.Timeout
+  /** Others that had not ended when this one began, but those that were answered since. */
+  readonly beside: Set<Hearing>
 }
 
 interface Acquittal {
@@ -45,6 +52,10 @@ export class Suspects implements Disposable {
   readonly #clock: Clock
   readonly #report: (report: GatewayReport) => void
   readonly #current = new Map<string, Hearing>()
+  /** They took too long to keep the others waiting, and may still be what kills. */
+  readonly #late = new Map<string, Set<Hearing>>()
+  /** Tried at a death that the table does not know yet: app and shape, with the suspicions it was tried under. */
+  readonly #awaited = new Map<string, { readonly seq: number; readonly timer: NodeJS.Timeout }>()
   readonly #acquitted = new Map<string, Map<string, Acquittal>>()
 
   constructor(clock: Clock, report: (report: GatewayReport) => void) {
@@ -63,16 +74,21 @@ export class Suspects implements Disposable {
     const lost = lostAt !== null && (acquitted?.at ?? -1) <= lostAt
     if (!accused && !lost) return { kind: 'free' }
     if (this.#current.has(app)) return { kind: 'wait' }
-    const timer = setTimeout(() => this.over(hearing, suspect.tried.status !== 0), trialTime)
-    const hearing: Hearing = { app, shape, seq: poison?.seq ?? 0, began: now, timer }
+    const seq = poison?.seq ?? 0
+    if ((this.#awaited.get(keyOf(app, shape))?.seq ?? -1) >= seq) return { kind: 'wait' }
+    const timer = setTimeout(() => this.#overdue(hearing, suspect), trialTime)
+    const hearing: Hearing = { app, shape, seq, began: now, timer, beside: new Set(this.#late.get(app)) }
     this.#current.set(app, hearing)
     return { kind: 'hearing', hearing }
   }
 
-  /** `answered`: the app has survived it. */
-  over(hearing: Hearing, answered: boolean): void {
+  /** Twice is harmless. */
+  over(hearing: Hearing, outcome: Outcome): void {
     const { app, shape, seq, began } = hearing
-    if (answered) {
+    this.#late.get(app)?.delete(hearing)
+    if (outcome === 'died') this.#await(app, shape, seq)
+    if (outcome === 'answered') {
+      this.#current.get(app)?.beside.delete(hearing)
       const shapes = this.#acquitted.get(app) ?? new Map<string, Acquittal>()
       this.#acquitted.set(app, shapes)
       shapes.delete(shape)
@@ -86,20 +102,41 @@ export class Suspects implements Disposable {
     this.#free(app, hearing)
   }
 
-  /** Whether nobody else of its app is tried with it. */
+  /** Whether nobody else of its app was tried with it. */
   isAlone(hearing: Hearing): boolean {
-    return this.#current.get(hearing.app) === hearing
+    return this.#current.get(hearing.app) === hearing && hearing.beside.size === 0
   }
 
   /** The app has left. */
   forget(app: string): void {
     this.#acquitted.delete(app)
+    this.#late.delete(app)
   }
 
   [Symbol.dispose](): void {
-    for (const { timer } of this.#current.values()) clearTimeout(timer)
+    for (const { timer } of [...this.#current.values(), ...this.#awaited.values()]) clearTimeout(timer)
     this.#current.clear()
+    this.#awaited.clear()
     this.queue[Symbol.dispose]()
+  }
+
+  #overdue(hearing: Hearing, { tried }: Suspect): void {
+    const { app } = hearing
+    if (tried.status !== 0) return this.over(hearing, 'answered')
+    const late = this.#late.get(app) ?? new Set()
+    this.#late.set(app, late.add(hearing))
+    this.#free(app, hearing)
+  }
+
+  /** The next of its shape is not tried before the table says what follows from this death. */
+  #await(app: string, shape: string, seq: number): void {
+    const key = keyOf(app, shape)
+    clearTimeout(this.#awaited.get(key)?.timer)
+    const timer = setTimeout(() => {
+      this.#awaited.delete(key)
+      this.queue.wake([app])
+    }, sentenceTime)
+    this.#awaited.set(key, { seq, timer })
   }
 
   #free(app: string, hearing: Hearing): void {
@@ -108,4 +145,8 @@ export class Suspects implements Disposable {
     this.#current.delete(app)
     this.queue.wake([app])
   }
+}
+
+function keyOf(app: string, shape: string): string {
+  return `${app} ${shape}`
 }

@@ -124,7 +124,10 @@ export function step(instance: Instance, event: InstanceEvent, settings: AppSett
     case 'probed':
       return probed(instance, event.result, settings, now)
     case 'suspect':
-      return instance.state === 'ready' ? { instance, effects: [look(instance, settings, 0)] } : same(instance)
+      // After a miss the next look is near already; more at once would only find the same moment again.
+      return instance.state === 'ready' && instance.misses === 0
+        ? { instance, effects: [look(instance, settings, 0)] }
+        : same(instance)
     case 'end':
       return end(instance, event.cause, settings, now)
     case 'drained':

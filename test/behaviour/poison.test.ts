@@ -43,7 +43,7 @@ for (const instances of [1, 2]) {
 
     await gateway.events.waitFor(({ state, id }) => state === 'crashed' && id === crash, 'the report')
     const { crashes, suspects } = await crashesOf(gateway)
-    assert.equal(crashes.length, 2)
+    assert.equal(crashes.length, 2, JSON.stringify(crashes))
     assert.equal(crashes[0]?.id, crash)
     // Named as the culprit when nothing else was tried beside it, else at least as one of the suspects.
     const named = [crashes[0]?.culprit, ...(crashes[0]?.suspects ?? []).map(({ shape }) => shape)]

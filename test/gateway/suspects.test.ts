@@ -26,7 +26,7 @@ test('suspects are tried one at a time, others do not notice, and an answer acqu
   assert.ok(first.kind === 'hearing')
   assert.deepEqual([ask('GET /b').kind, ask('GET /a').kind, ask('GET /c').kind], ['wait', 'wait', 'free'])
   assert.ok(suspects.isAlone(first.hearing))
-  suspects.over(first.hearing, true)
+  suspects.over(first.hearing, 'answered')
   assert.deepEqual(reports, [{ type: 'acquitted', app: 'hello', shape: 'GET /a', seq: 1 }])
   assert.deepEqual([ask('GET /a').kind, ask('GET /b').kind], ['free', 'hearing'])
 })
@@ -37,10 +37,10 @@ test('who was in flight at a death is a suspect before anybody says so, and stay
   assert.equal(ask('GET /a').kind, 'free')
   const first = ask('GET /a', 50)
   assert.ok(first.kind === 'hearing')
-  suspects.over(first.hearing, false)
+  suspects.over(first.hearing, 'open')
   const second = ask('GET /a', 50)
   assert.ok(second.kind === 'hearing')
-  suspects.over(second.hearing, true)
+  suspects.over(second.hearing, 'answered')
   assert.equal(ask('GET /a', 50).kind, 'free')
 })
 
@@ -52,4 +52,36 @@ test('a quarantine is told, as long as it lasts', () => {
   const { suspects, ask } = stage({ quarantined })
   using _ = suspects
   assert.deepEqual([ask('GET /boom').kind, ask('GET /past').kind], ['quarantined', 'free'])
+})
+
+test('after a death the next of that shape waits for what the table makes of it; others are tried meanwhile', () => {
+  const reports: GatewayReport[] = []
+  using suspects = new Suspects({ now: () => 100, wall: () => 0 }, (report) => void reports.push(report))
+  const ask = (seq: number, shape: string): ReturnType<Suspects['ask']> =>
+    suspects.ask(route('hello', ready(), { poison: { seq, suspects: ['GET /a', 'GET /b'], quarantined: [] } }), {
+      shape,
+      lostAt: null,
+      tried: { status: 0 },
+    })
+  const first = ask(1, 'GET /a')
+  assert.ok(first.kind === 'hearing')
+  suspects.over(first.hearing, 'died')
+  assert.equal(ask(1, 'GET /a').kind, 'wait')
+  const other = ask(1, 'GET /b')
+  assert.ok(other.kind === 'hearing')
+  suspects.over(other.hearing, 'answered')
+  assert.equal(ask(2, 'GET /a').kind, 'hearing')
+})
+
+test('who is tried beside one that takes too long is not alone, until that one is answered', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const { suspects, ask } = stage({ suspects: ['GET /a', 'GET /b'] })
+  using _ = suspects
+  const slow = ask('GET /a')
+  t.mock.timers.tick(1_000)
+  const next = ask('GET /b')
+  assert.ok(slow.kind === 'hearing' && next.kind === 'hearing')
+  assert.deepEqual([suspects.isAlone(slow.hearing), suspects.isAlone(next.hearing)], [false, false])
+  suspects.over(slow.hearing, 'answered')
+  assert.ok(suspects.isAlone(next.hearing))
 })

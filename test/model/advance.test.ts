@@ -434,6 +434,22 @@ test('an instance that misses its probes while others get bytes of it is busy, a
   assert.equal(world.app('hello').falls.total, 1)
 })
 
+test('many requests that fail in one moment are one miss, not the end of an instance', () => {
+  const world = new World({ v1: well })
+  world.offer('hello', 'v1')
+  world.pass(5_000)
+  hang(world, 1)
+  for (let request = 0; request < 10; request += 1) {
+    world.send({ type: 'suspect', run: 1 })
+    world.pass(1)
+  }
+  assert.deepEqual(world.states('hello'), ['v1:ready'])
+  const process = world.alive.get(1)
+  if (process) process.hung = false
+  world.pass(60_000)
+  assert.equal(world.app('hello').falls.total, 0)
+})
+
 function hang(world: World, run: number): void {
   const process = world.alive.get(run)
   if (process) process.hung = true
