@@ -21,6 +21,7 @@ import { readRequests, type RequestRead, type StreamRead } from './fuzz/referenc
  * Random and spoilt bytes from clients and from apps, against a gateway in a process of its own:
  * `npm run fuzz -- --seconds 60 --seed 7`. Nothing may crash, hang or leak, the app must only see requests that the
  * client made, and each side only what a strict parser reads. Case N of a seed is always the same: `--case N` repeats it.
+ * `--least N` goes on behind the time until there were so many, on however slow a machine.
  */
 
 const words = [
@@ -49,6 +50,7 @@ const remembered = 4_000
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '10' },
+    least: { type: 'string', default: '0' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     case: { type: 'string' },
     lanes: { type: 'string', default: '12' },
@@ -56,8 +58,8 @@ const { values } = parseArgs({
 })
 const seed = Number(values.seed)
 const only = values.case === undefined ? null : Number(values.case)
+const least = Number(values.least)
 const lanes = Math.max(1, Math.min(words.length, Number(values.lanes)))
-const deadline = performance.now() + Number(values.seconds) * 1_000
 
 const tried = new Map<string, number>()
 const tally = { cases: 0, clean: 0, bytes: 0, read: 0, arrived: 0, answers: 0, bad: 0, inside: 0 }
@@ -87,6 +89,7 @@ await runCase(-1, 0)
 violations.length = 0
 const before = await counts()
 const began = performance.now()
+const deadline = began + Number(values.seconds) * 1_000
 
 if (only === null) await Promise.all(apps.map((_, lane) => runLane(lane)))
 else await runCase(only, only % lanes)
@@ -105,7 +108,7 @@ async function runLane(lane: number): Promise<void> {
 }
 
 function isOver(): boolean {
-  return performance.now() >= deadline || crashed !== null || violations.length >= 5
+  return (performance.now() >= deadline && tally.cases >= least) || crashed !== null || violations.length >= 5
 }
 
 async function runCase(index: number, lane: number): Promise<void> {

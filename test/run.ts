@@ -38,7 +38,12 @@ const labels = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo
 const summaryName: Readonly<Record<string, string>> = { pass: 'passed', fail: 'failed' }
 const totals = new Map(labels.map((label) => [label, 0]))
 let succeeded = true
+/** Of every file, what it took, in milliseconds. */
+const took = new Map<string, number>()
 await report(files, name)
+for (const [file, duration] of [...took].sort((a, b) => b[1] - a[1]).slice(0, took.size < 20 ? 0 : 15)) {
+  console.log(`# slow: ${(duration / 1_000).toFixed(1)} s ${path.relative(root, file)}`)
+}
 for (const [label, count] of totals) console.log(`# ${label} ${count}`)
 process.exitCode = succeeded && totals.get('tests') !== 0 ? 0 : 1
 
@@ -63,8 +68,10 @@ async function* part(files: readonly string[], concurrency: number, name: string
   const stream = run({ files, concurrency, execArgv, ...(name === null ? {} : { testNamePatterns: [name] }) })
   for await (const event of stream as AsyncIterable<TestEvent>) {
     if (event.type === 'test:summary') {
+      const { file, duration_ms: duration, success, counts } = event.data
       // The summary without a file is the one over all files of this part.
-      if (event.data.file === undefined) add({ success: event.data.success, counts: { ...event.data.counts } })
+      if (file === undefined) add({ success, counts: { ...counts } })
+      else took.set(file, duration)
     } else if (!isTotal(event)) yield event
   }
 }

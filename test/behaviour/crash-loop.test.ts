@@ -5,7 +5,9 @@ import { createFolder } from '../support/folder.ts'
 import { startGateway } from '../support/gateway.ts'
 import { ask } from '../support/http.ts'
 import { failures, percentile, startLoad } from '../support/load.ts'
+import { slowness } from '../support/pace.ts'
 import { usageOf } from '../support/processes.ts'
+import { eventually } from '../support/wait.ts'
 
 const seconds = 10
 /**
@@ -26,16 +28,23 @@ test(`an app that exits at once for ${seconds} s is started a few times, and nob
   // The one wait of this suite for a length of time: it is what is being measured.
   await pause(seconds * 1000)
   const busy = (usageOf(gateway.pid).cpu - before.cpu) / (seconds * 10)
+  const slow = await slowness()
+  // At this very moment it may be starting once more.
+  const { reason, falls } = await eventually(
+    async () => {
+      const app = await gateway.app('broken')
+      return app.state === 'resting' && app
+    },
+    { what: 'broken to rest' },
+  )
   const starts = (await folder.lines('starts.txt')).length
-  const { state, reason, falls } = await gateway.app('broken')
   const shots = await load.stop()
   t.diagnostic(`${starts} starts in ${seconds} s, gateway CPU ${busy.toFixed(1)} % of a core`)
-  t.diagnostic(`${state}: ${reason}`)
+  t.diagnostic(`resting: ${reason}`)
   t.diagnostic(`the other app: 99 % within ${percentile(shots, 0.99).toFixed(1)} ms`)
   assert.ok(starts >= 4 && starts <= mostStarts, `${starts} starts`)
   assert.ok(falls.total <= starts)
-  assert.ok(busy < 20, `${busy} % CPU`)
-  assert.equal(state, 'resting')
+  assert.ok(busy < 20 * slow, `${busy} % CPU`)
   assert.match(reason ?? '', /crash-loop.*no database at 127\.0\.0\.1:5432/)
   assert.deepEqual(failures(shots), [])
   assert.equal((await gateway.app('other')).instances[0]?.pid, pid)
@@ -43,8 +52,9 @@ test(`an app that exits at once for ${seconds} s is started a few times, and nob
   const fixed = performance.now()
   await folder.put('broken.sh', { fixture: 'hello.cjs', words: {} })
   await gateway.events.ready('broken')
-  t.diagnostic(`the fixed file was ready after ${(performance.now() - fixed).toFixed(0)} ms`)
-  assert.ok(performance.now() - fixed < 3_000)
+  const back = performance.now() - fixed
+  t.diagnostic(`the fixed file was ready after ${back.toFixed(0)} ms`)
+  assert.ok(back < 3_000 * (await slowness()), `${back} ms`)
   assert.equal((await ask(gateway, '/broken/')).status, 200)
 })
 

@@ -3,6 +3,7 @@ import test from 'node:test'
 import { startGateway } from '../support/gateway.ts'
 import { ask } from '../support/http.ts'
 import { failures, percentile, startLoad } from '../support/load.ts'
+import { slowness } from '../support/pace.ts'
 import { end } from '../support/processes.ts'
 
 test('kill -9 of a child under 200 requests a second fails no GET that it was not already answering', async (t) => {
@@ -13,7 +14,6 @@ test('kill -9 of a child under 200 requests a second fails no GET that it was no
     await t.test(`of ${app}`, async (t) => {
       if (app === 'other') return t.diagnostic('the neighbour, looked at below')
       const first = await gateway.events.ready(app)
-      const bootless = performance.now()
       await using load = startLoad(gateway, { rps: 200, path: `/${app}/` })
       await using neighbour = startLoad(gateway, { rps: 20, path: '/other/' })
       while (load.shots.length < 100) await new Promise((resolve) => setTimeout(resolve, 5))
@@ -23,6 +23,7 @@ test('kill -9 of a child under 200 requests a second fails no GET that it was no
       end(first.pid)
       const second = await gateway.events.ready(app, { since })
       const back = performance.now() - killed
+      const slow = await slowness()
       const answered = load.shots.length
       while (load.shots.length < answered + 200) await new Promise((resolve) => setTimeout(resolve, 5))
       const shots = await load.stop()
@@ -33,9 +34,8 @@ test('kill -9 of a child under 200 requests a second fails no GET that it was no
       const late = shots.filter(({ at, status }) => status !== 200 && at > killed + 5)
       assert.deepEqual(failures(late), [])
       assert.ok(failures(shots).length <= inFlight + 2, failures(shots).join('\n'))
-      assert.ok(back < 2_000, `back only after ${back} ms`)
+      assert.ok(back < 2_000 * slow, `back only after ${back} ms`)
       assert.deepEqual(failures(await neighbour.stop()), [])
-      assert.ok(bootless < killed)
     })
   }
 })

@@ -1,9 +1,12 @@
+import { enableCompileCache } from 'node:module'
+import path from 'node:path'
 import { after } from 'node:test'
 import { isMainThread } from 'node:worker_threads'
 
 /**
  * Loaded in front of every test file by run.ts. node:test waits for ever for a file that has run its tests and does not
- * end, whatever `timeout` says: here such a file fails and says what it left open.
+ * end, whatever `timeout` says: here such a file fails and says what it left open. And it finds compiled what another file has compiled before it, as the
+ * program itself does (see bin/).
  */
 
 /** For a whole file, whatever it is doing. */
@@ -11,6 +14,7 @@ const longest = 240_000
 /** After the last test: what is closing now is closed by then. */
 const linger = 20_000
 
+enableCompileCache(path.resolve(import.meta.dirname, '../../node_modules/.cache/quaymaster'))
 if (isMainThread) {
   failAfter(longest, 'takes too long')
   after(() => failAfter(linger, 'has run its tests and does not end'))
