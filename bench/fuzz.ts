@@ -227,7 +227,7 @@ function routeTo(word: string, port: number, run: number): Route {
     poison: null,
     replay: null,
     // A client that has left is not seen while what it sent before waits to be read; this ends such a wait.
-    timeouts: { connect: 2_000, response: 2_000 },
+    timeouts: { connect: 2_000, response: 2_000, idle: 0, total: 0 },
     connections: { max: 4_096, queue: 1_024, idle: null },
     streams: 0,
     target: { kind: 'ready', upstreams: [{ run, host: '127.0.0.1', port }] },

@@ -46,7 +46,7 @@ const routes = appNames(Number(apps)).map((name, index): Route => {
     hold: { for: 30_000, max: 1_000 },
     poison: null,
     replay: null,
-    timeouts: { connect: 5_000, response: 0 },
+    timeouts: { connect: 5_000, response: 0, idle: 0, total: 0 },
     connections: { max: 4_096, queue: 1_024, idle: null },
     streams: 0,
     target: { kind: 'ready', upstreams: [{ run: index + 1, host: '127.0.0.1', port: Number(upstream) }] },

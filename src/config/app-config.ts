@@ -148,6 +148,13 @@ export interface UserAppDefaults {
         connect?: Duration | undefined
         /** From the end of the request to the first byte of the response. Default `0`, no limit: long polling is normal. */
         response?: Duration | undefined
+        /** How long a response that has begun may bring no byte; it is cut off. Default `0`, no limit: events may be rare. */
+        idle?: Duration | undefined
+        /**
+         * From the head of a request to the last byte of its response, waiting included; then it gets a 504, or what has
+         * begun is cut off. Tunnels are not meant. Default `0`, no limit: a download takes what it takes.
+         */
+        total?: Duration | undefined
       }
     | undefined
   /**

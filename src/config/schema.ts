@@ -37,7 +37,12 @@ const poison = { strikes: whole(1, 16).optional(), for: duration(1_000).optional
 const replay = { idempotent: flag().optional(), key: flag().optional(), body: size(1024 * 1024).optional() }
 const versions = { keep: whole(2, 100).optional() }
 const hold = { for: duration().optional(), max: whole(0, 1_000_000).optional() }
-const timeouts = { connect: duration(1).optional(), response: duration().optional() }
+const timeouts = {
+  connect: duration(1).optional(),
+  response: duration().optional(),
+  idle: duration().optional(),
+  total: duration().optional(),
+}
 
 const connections = {
   max: whole(1, 1_000_000).optional(),
@@ -88,7 +93,7 @@ const deeper = {
   ...inside('versions', versions),
   ...inside('hold', { for: 1 }),
   ...inside('connections', { queue: 1, idle: 1 }),
-  ...inside('timeouts', timeouts),
+  ...inside('timeouts', { connect: 1, response: 1, total: 1 }),
   ...inside('poison', { strikes: 1 }),
 }
 

@@ -60,7 +60,7 @@ const builtIn: Pick<AppSettings, 'health' | 'stop' | 'restart' | 'limits' | 'rol
   poison: { strikes: 2, for: 600_000 },
   versions: { keep: 5 },
   hold: { for: 30_000, max: 1_000 },
-  timeouts: { connect: 5_000, response: 0 },
+  timeouts: { connect: 5_000, response: 0, idle: 0, total: 0 },
   connections: { max: 4_096, queue: 1_024, idle: null },
   replay: { idempotent: false, key: false, body: 65_536 },
 }

@@ -6,24 +6,18 @@ import type { Refusal } from '../http/refusal.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 import type { Upstream } from '../model/route.ts'
 import type { TimeoutSettings } from '../model/settings.ts'
+import { answering, awaiting, joining, leaving, over, sending, tunnelling } from './delivery-state.ts'
 import type { Errand } from './errand.ts'
 import { Inbound } from './inbound.ts'
 import { interimOut, responseOut, switchOut } from './incoming.ts'
 import type { Link, LinkUser } from './link.ts'
 import { requestOut } from './outgoing.ts'
+import { overdue, until } from './overdue.ts'
 import { type Parting, partingOf, WebSocketParting } from './parting.ts'
 import type { Pool } from './pool.ts'
 import { endSoon, lingering } from './tunnel.ts'
 import { Upload } from './upload.ts'
 import { refusalOf } from './verdict.ts'
-
-const joining = 0
-const sending = 1
-const awaiting = 2
-const answering = 3
-const tunnelling = 4
-const leaving = 5
-const over = 6
 
 /** One try of a request at one instance: the request out, the response back, both as they come. */
 export class Delivery implements LinkUser {
@@ -45,6 +39,9 @@ export class Delivery implements LinkUser {
   /** Of a response without an end, and whether it is due. */
   #parting: Parting | null = null
   #parts = false
+  /** Whether the client is who is waited for, while it is answered. */
+  #stalled = false
+  #total: NodeJS.Timeout | null = null
 
   constructor(errand: Errand, upstream: Upstream, pool: Pool, route: TimeoutSettings) {
     this.#errand = errand
@@ -56,6 +53,8 @@ export class Delivery implements LinkUser {
 
   start(now: number): void {
     this.#errand.connection.deadline = now + this.#route.connect
+    if (this.#route.total > 0)
+      this.#total = setTimeout(() => this.#exceeded(), this.#errand.since + this.#route.total - now).unref()
     if (!this.#pool.join(this, now)) this.#fail('busy', 'The app has as many connections as it may have.')
   }
 
@@ -63,6 +62,7 @@ export class Delivery implements LinkUser {
   stop(): void {
     if (this.#phase === over) return
     this.#phase = over
+    if (this.#total) clearTimeout(this.#total)
     this.#upload?.stop()
     this.#errand.connection.stopBody()
     if (this.#link === null) this.#pool.leave(this)
@@ -86,8 +86,6 @@ export class Delivery implements LinkUser {
     switch (this.#phase) {
       case joining:
         return this.#fail(this.#pool.lateCode(this), 'No connection was there in time.')
-      case awaiting:
-        return this.#fail('response-timeout', `The app did not answer within ${this.#route.response} ms.`)
       case sending: {
         const fault = this.#upload?.late(asked.framing.kind === 'chunked', timeouts) ?? null
         if (fault !== null) return this.#fail(fault.code, fault.detail)
@@ -99,7 +97,7 @@ export class Delivery implements LinkUser {
         connection.abort(false)
         return this.#errand.ended(null, false)
       default:
-        return this.#fail('client-left', `The client took no byte of its response for ${timeouts.stall} ms.`)
+        return this.#fail(...overdue(this.#phase, this.#stalled, this.#route, timeouts))
     }
   }
 
@@ -138,7 +136,8 @@ export class Delivery implements LinkUser {
 
   /** The client takes bytes again. */
   clientDrained(): void {
-    if (this.#phase === answering) this.#errand.connection.deadline = Number.POSITIVE_INFINITY
+    this.#stalled = false
+    if (this.#phase === answering) this.#errand.connection.deadline = until(this.#errand.clock.now(), this.#route.idle)
     this.#link?.socket.resume()
   }
 
@@ -181,8 +180,10 @@ export class Delivery implements LinkUser {
   flush(): boolean {
     const { connection, clock, timeouts } = this.#errand
     const more = connection.out.flush()
+    this.#stalled = !more
     if (this.#phase === tunnelling) this.#passed()
     else if (!more) connection.deadline = clock.now() + timeouts.stall
+    else if (this.#phase === answering && this.#route.idle > 0) connection.deadline = clock.now() + this.#route.idle
     if (this.#whole && !connection.bodyRead) {
       this.#upload?.stop()
       connection.stopBody()
@@ -254,10 +255,13 @@ export class Delivery implements LinkUser {
     const { connection, clock } = this.#errand
     if (this.#phase <= awaiting) {
       this.#phase = awaiting
-      const { response } = this.#route
-      connection.deadline = response === 0 ? Number.POSITIVE_INFINITY : clock.now() + response
+      connection.deadline = until(clock.now(), this.#route.response)
     }
     this.#link?.sent()
+  }
+
+  #exceeded(): void {
+    if (this.#phase !== tunnelling) this.#fail('response-timeout', `It took longer than ${this.#route.total} ms.`)
   }
 
   /** Bytes went through the tunnel. */
@@ -268,12 +272,13 @@ export class Delivery implements LinkUser {
 
   #watchTunnel(): void {
     const { connection, timeouts, clock } = this.#errand
-    connection.deadline = timeouts.tunnel === 0 ? Number.POSITIVE_INFINITY : clock.now() + timeouts.tunnel
+    connection.deadline = until(clock.now(), timeouts.tunnel)
   }
 
   #done(): void {
     if (this.#phase === over) return
     this.#phase = over
+    if (this.#total) clearTimeout(this.#total)
     this.#errand.ended(null, this.#persist)
   }
 

@@ -10,6 +10,8 @@ import type { Try } from './trials.ts'
 export interface Errand extends Passage, Return {
   readonly clock: Clock
   readonly timeouts: ClientTimeouts
+  /** When its head was there, on the clock. */
+  readonly since: number
   /** Whether the connection may go on after this response, if nothing in the exchange forbids it. */
   readonly mayPersist: boolean
   readonly traffic: { in: number; out: number }

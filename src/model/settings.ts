@@ -60,6 +60,10 @@ export interface TimeoutSettings {
   readonly connect: number
   /** From the last request byte to the first byte of the response head. 0 = no limit. */
   readonly response: number
+  /** How long a response that has begun may bring no byte. 0 = no limit. */
+  readonly idle: number
+  /** From the request head to the last byte of the response; not of tunnels. 0 = no limit. */
+  readonly total: number
 }
 
 /** Of the gateway's connections to one instance. */

@@ -18,7 +18,7 @@ describe('settingsFor', () => {
         strip: true,
         auth: 'token',
         hold: { for: 30_000, max: 1_000 },
-        timeouts: { connect: 5_000, response: 0 },
+        timeouts: { connect: 5_000, response: 0, idle: 0, total: 0 },
         connections: { max: 4_096, queue: 1_024, idle: null },
         replay: { idempotent: false, key: false, body: 65_536 },
       },

@@ -186,7 +186,10 @@ test('rule 117: a stream is in flight until its end, and is cut when its run has
 test('rule 119: with all connections to an instance in use requests wait in turn, then are told when to come', async () => {
   await using rig = await startRig({
     script: () => undefined,
-    route: { connections: { max: 1, queue: 1, idle: null }, timeouts: { connect: 5_000, response: 0 } },
+    route: {
+      connections: { max: 1, queue: 1, idle: null },
+      timeouts: { connect: 5_000, response: 0, idle: 0, total: 0 },
+    },
   })
   const [first, second] = [await rig.dial(), await rig.dial()]
   first.send(ask('GET /first'))
@@ -206,7 +209,7 @@ test('rule 119: with all connections to an instance in use requests wait in turn
 test('rule 119: a request that waited too long for a connection is a 503', async () => {
   await using rig = await startRig({
     script: () => undefined,
-    route: { connections: { max: 1, queue: 1, idle: null }, timeouts: { connect: 50, response: 0 } },
+    route: { connections: { max: 1, queue: 1, idle: null }, timeouts: { connect: 50, response: 0, idle: 0, total: 0 } },
   })
   const first = await rig.dial()
   first.send(ask('GET /first'))

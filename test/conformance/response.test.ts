@@ -685,7 +685,7 @@ test('rule 90: a client that ends its direction while it waits has left', async 
 test('rule 91: no answer in time is a 504, a refused connection a 502 or 503', async () => {
   await using silent = await startRig({
     script: () => undefined,
-    route: { timeouts: { connect: 1_000, response: 60 } },
+    route: { timeouts: { connect: 1_000, response: 60, idle: 0, total: 0 } },
   })
   const [, late] = await asked(silent)
   assert.equal(late.status, 504)
@@ -710,13 +710,86 @@ test('rule 91: a connection that is not accepted in time is a 504', async () => 
   try {
     const port = await new Promise<number>((resolve) => worker.once('message', resolve))
     await using rig = await startRig()
-    rig.routes([route('app1', port, { timeouts: { connect: 100, response: 1_000 }, hold: { for: 0, max: 10 } })])
+    rig.routes([
+      route('app1', port, {
+        timeouts: { connect: 100, response: 1_000, idle: 0, total: 0 },
+        hold: { for: 0, max: 10 },
+      }),
+    ])
     const peers = await Promise.all([1, 2, 3, 4].map(() => rig.dial()))
     for (const peer of peers) peer.send(get)
     const statuses = await Promise.all(peers.map((peer) => peer.response().then(({ status }) => status)))
     assert.deepEqual([...new Set(statuses)], [504])
   } finally {
     await worker.terminate()
+  }
+})
+
+test('rule 91: a response that stops coming is cut off, one that goes on or waits for its client is not', async () => {
+  const route = { timeouts: { connect: 1_000, response: 0, idle: 400, total: 0 } }
+  await using stuck = await startRig({ script: once(`${head('Content-Length: 10')}hello`), route })
+  const peer = await stuck.dial()
+  peer.send(get)
+  await peer.untilEnded()
+  assert.match(peer.received, /^HTTP\/1\.1 200 [\s\S]*\r\n\r\nhello$/)
+  const cut = await stuck.exchange(({ app }) => app === 'app1')
+  assert.deepEqual([cut.error?.code, cut.error?.source], ['response-timeout', 'app'])
+  await stuck.child.until(() => stuck.child.peers[0]?.ended, 'the end at the app')
+  // Twelve pieces take longer than the limit, no pause between two of them does.
+  await using steady = await startRig({
+    route,
+    script: (app) => {
+      app.send(head('Content-Length: 12'))
+      let left = 12
+      const timer = setInterval(() => {
+        app.send('x')
+        if (--left === 0) clearInterval(timer)
+      }, 100)
+      return undefined
+    },
+  })
+  const [, reply] = await asked(steady)
+  assert.equal(reply.body, 'x'.repeat(12))
+  // All of it is there, and the client takes none of it for longer than the limit.
+  const long = 'y'.repeat(12_000_000)
+  await using slow = await startRig({ script: once(`${head(`Content-Length: ${long.length}`)}${long}`), route })
+  const reader = await slow.dial()
+  reader.socket.pause()
+  reader.send(get)
+  await new Promise((resolve) => setTimeout(resolve, 1_000))
+  reader.socket.resume()
+  await reader.until(() => reader.received.length > long.length, 'the whole body')
+  await slow.exchange(({ error }) => error === null)
+})
+
+test('rule 91: an exchange has its time, whatever it is spent on: a 504, or the end of what has begun', async () => {
+  const route = { timeouts: { connect: 1_000, response: 0, idle: 0, total: 300 } }
+  await using silent = await startRig({ script: () => undefined, route })
+  const [, late] = await asked(silent)
+  assert.equal(late.status, 504)
+  assert.equal((await silent.exchange(({ app }) => app === 'app1')).error?.code, 'response-timeout')
+  const timers: NodeJS.Timeout[] = []
+  await using dripping = await startRig({
+    route,
+    script: (app) => {
+      app.send(head('Transfer-Encoding: chunked'))
+      timers.push(setInterval(() => app.send('1\r\nx\r\n'), 20))
+      return undefined
+    },
+  })
+  const peer = await dripping.dial()
+  peer.send(get)
+  await peer.untilEnded()
+  assert.match(peer.received, /1\r\nx\r\n/)
+  assert.doesNotMatch(peer.received, /\r\n0\r\n/)
+  for (const timer of timers) clearInterval(timer)
+  // What is over in time leaves nothing behind that could end the next on the same connection.
+  await using quick = await startRig({ route })
+  const again = await quick.dial()
+  for (let turn = 0; turn < 5; turn += 1) {
+    again.send(get)
+    assert.equal((await again.response()).body, 'ok')
+    await new Promise((resolve) => setTimeout(resolve, 100))
   }
 })
 

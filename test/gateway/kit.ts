@@ -89,7 +89,7 @@ export function route(app: string, target: Target, more: Partial<Route> = {}): R
     hold: { for: 2_000, max: 10 },
     poison: null,
     replay: null,
-    timeouts: { connect: 1_000, response: 0 },
+    timeouts: { connect: 1_000, response: 0, idle: 0, total: 0 },
     connections: { max: 4_096, queue: 1_024, idle: null },
     streams: 0,
     target,

@@ -506,7 +506,7 @@ export function relaySuite(name: string, targetOf: (port: number) => Target): vo
 
     test('a request that no app answers in time is a 504', async () => {
       await using app = await startRaw(() => {})
-      await using front = await start(app, { timeouts: { connect: 1_000, response: 100 } })
+      await using front = await start(app, { timeouts: { connect: 1_000, response: 100, idle: 0, total: 0 } })
       const response = await front.ask('GET /hello/')
       assert.equal(response.status, 504)
       assert.equal(front.exchanges[0]?.error?.code, 'response-timeout')
@@ -514,7 +514,7 @@ export function relaySuite(name: string, targetOf: (port: number) => Target): vo
 
     test('the response limit runs from the last byte of the request', async () => {
       await using app = await startApp(echo)
-      await using front = await start(app, { timeouts: { connect: 1_000, response: 100 } })
+      await using front = await start(app, { timeouts: { connect: 1_000, response: 100, idle: 0, total: 0 } })
       const wire = await front.wire()
       wire.send(`POST /hello/ HTTP/1.1\r\n${auth}Content-Length: 3\r\n\r\na`)
       await delay(200)

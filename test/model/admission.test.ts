@@ -20,7 +20,7 @@ function route(target: Target, more: Partial<Route> = {}): Route {
     hold: { for: 500, max: 10 },
     poison: null,
     replay: null,
-    timeouts: { connect: 0, response: 0 },
+    timeouts: { connect: 0, response: 0, idle: 0, total: 0 },
     connections: { max: 4_096, queue: 1_024, idle: null },
     streams: 0,
     target,

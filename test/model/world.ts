@@ -28,7 +28,7 @@ export function settings(name: string, change: Partial<AppSettings> = {}): AppSe
       strip: true,
       auth: 'token',
       hold: { for: 30_000, max: 1000 },
-      timeouts: { connect: 5_000, response: 0 },
+      timeouts: { connect: 5_000, response: 0, idle: 0, total: 0 },
       connections: { max: 4_096, queue: 1_024, idle: null },
       replay: { idempotent: false, key: false, body: 65_536 },
     },

@@ -59,11 +59,7 @@ export const lifecycle: readonly Mutant[] = [
     115,
     'a connection with a request in flight is idle',
     [connection, 'if (this.served !== null) return this.served.late(now)', ''],
-    [
-      delivery,
-      'response === 0 ? Number.POSITIVE_INFINITY : clock.now() + response',
-      'clock.now() + timeouts.keepAlive',
-    ],
+    [delivery, 'until(clock.now(), this.#route.response)', 'clock.now() + timeouts.keepAlive'],
     [
       delivery,
       'const { connection, clock } = this.#errand\n    if (this.#phase <= awaiting) {',

@@ -310,8 +310,18 @@ export const response: readonly Mutant[] = [
   ]),
   mutant(91, 'an app may take its time to answer', [
     delivery,
-    'response === 0 ? Number.POSITIVE_INFINITY : clock.now() + response',
-    'Number.POSITIVE_INFINITY * (response + clock.now())',
+    'until(clock.now(), this.#route.response)',
+    'until(clock.now(), 0)',
+  ]),
+  mutant(91, 'a response that has begun may pause for ever', [
+    delivery,
+    'if (this.#phase === answering && this.#route.idle > 0)',
+    'if (this.#phase === over && this.#route.idle > 0)',
+  ]),
+  mutant(91, 'a response may drip for ever', [
+    delivery,
+    'if (this.#phase !== tunnelling) this.#fail(',
+    'if (this.#phase === over) this.#fail(',
   ]),
   mutant(91, 'a connection may take its time', [
     delivery,

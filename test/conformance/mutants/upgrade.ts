@@ -95,14 +95,10 @@ export const upgrade: readonly Mutant[] = [
   ]),
   mutant(101, 'an idle tunnel is cut', [
     delivery,
-    'timeouts.tunnel === 0 ? Number.POSITIVE_INFINITY : clock.now() + timeouts.tunnel',
-    'clock.now() + (timeouts.tunnel || 50)',
+    'until(clock.now(), timeouts.tunnel)',
+    'until(clock.now(), timeouts.tunnel || 50)',
   ]),
-  mutant(101, 'a tunnel has no limit', [
-    delivery,
-    'timeouts.tunnel === 0 ? Number.POSITIVE_INFINITY : clock.now() + timeouts.tunnel',
-    'timeouts.tunnel * 0 + Number.POSITIVE_INFINITY * clock.now()',
-  ]),
+  mutant(101, 'a tunnel has no limit', [delivery, 'until(clock.now(), timeouts.tunnel)', 'until(clock.now(), 0)']),
   mutant(101, 'a tunnel is not in flight', [
     delivery,
     'this.#errand.status = 101',
