@@ -82,14 +82,14 @@ export class Delivery implements LinkUser {
   }
 
   late(now: number): void {
-    const { connection, asked, timeouts } = this.#errand
+    const { connection, asked, door } = this.#errand
     switch (this.#phase) {
       case joining:
         return this.#fail(this.#pool.lateCode(this), 'No connection was there in time.')
       case sending: {
-        const fault = this.#upload?.late(asked.framing.kind === 'chunked', timeouts) ?? null
+        const fault = this.#upload?.late(asked.framing.kind === 'chunked', door.timeouts) ?? null
         if (fault !== null) return this.#fail(fault.code, fault.detail)
-        connection.deadline = now + timeouts.body
+        connection.deadline = now + door.timeouts.body
         return
       }
       case tunnelling:
@@ -97,12 +97,12 @@ export class Delivery implements LinkUser {
         connection.abort(false)
         return this.#errand.ended(null, false)
       default:
-        return this.#fail(...overdue(this.#phase, this.#stalled, this.#route, timeouts))
+        return this.#fail(...overdue(this.#phase, this.#stalled, this.#route, door.timeouts))
     }
   }
 
   linked(link: Link): void {
-    const { connection, head, kept, clock, timeouts } = this.#errand
+    const { connection, head, kept, clock, door } = this.#errand
     this.#link = link
     this.#reused = link.used > 0
     link.begin(this, head.method)
@@ -115,7 +115,7 @@ export class Delivery implements LinkUser {
       return this.#sent()
     }
     this.#phase = sending
-    connection.deadline = clock.now() + timeouts.body
+    connection.deadline = clock.now() + door.timeouts.body
     this.#upload = new Upload(connection, link, this, kept)
     this.#upload.start()
   }
@@ -178,11 +178,11 @@ export class Delivery implements LinkUser {
   }
 
   flush(): boolean {
-    const { connection, clock, timeouts } = this.#errand
+    const { connection, clock, door } = this.#errand
     const more = connection.out.flush()
     this.#stalled = !more
     if (this.#phase === tunnelling) this.#passed()
-    else if (!more) connection.deadline = clock.now() + timeouts.stall
+    else if (!more) connection.deadline = clock.now() + door.timeouts.stall
     else if (this.#phase === answering && this.#route.idle > 0) connection.deadline = clock.now() + this.#route.idle
     if (this.#whole && !connection.bodyRead) {
       this.#upload?.stop()
@@ -220,10 +220,10 @@ export class Delivery implements LinkUser {
   released(): void {
     this.#link = null
     this.#phase = leaving
-    const { connection, clock, timeouts } = this.#errand
+    const { connection, clock, door } = this.#errand
     if (connection.out.isEmpty) return this.#done()
     // What it got so far stays in flight until it has it: an app that drains is not done before.
-    connection.deadline = clock.now() + timeouts.stall
+    connection.deadline = clock.now() + door.timeouts.stall
     connection.out.emptied(() => this.#done())
   }
 
@@ -271,8 +271,8 @@ export class Delivery implements LinkUser {
   }
 
   #watchTunnel(): void {
-    const { connection, timeouts, clock } = this.#errand
-    connection.deadline = until(clock.now(), timeouts.tunnel)
+    const { connection, door, clock } = this.#errand
+    connection.deadline = until(clock.now(), door.timeouts.tunnel)
   }
 
   #done(): void {

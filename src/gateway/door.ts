@@ -15,8 +15,8 @@ import type { Suspects } from './suspects.ts'
 import type { Trials } from './trials.ts'
 import type { Upstreams } from './upstreams.ts'
 
-/** What a gateway is told apart by. */
-export type Home = Readonly<Pick<Door, 'cookie' | 'port'>>
+/** What of the gateway is told to apps and clients. */
+export type Home = Readonly<Pick<Door, 'cookie' | 'port' | 'timeouts'>>
 
 /** What every request passes on its way: the parts of one gateway. The first four are replaced while it runs. */
 export interface Door {

@@ -4,13 +4,13 @@ import type { Clock } from '../lib/clock.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 import { admit, type Ask, type Refusal, subjectFor } from '../model/admission.ts'
 import type { Match, Route, Upstream } from '../model/route.ts'
-import type { ClientTimeouts } from '../model/settings.ts'
 import { answerOf, writeReply } from './answer.ts'
 import { type Identity, identify, nobody } from './auth/identify.ts'
 import type { Connection } from './connection.ts'
 import { Delivery } from './delivery.ts'
 import type { Door } from './door.ts'
 import type { Errand } from './errand.ts'
+import { gather, isInDoubt, tooSlow } from './gather.ts'
 import type { Held, Hold } from './hold.ts'
 import type { Flight } from './inflight.ts'
 import type { Kept } from './keep.ts'
@@ -42,7 +42,6 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
   readonly method: string
   readonly traffic: { in: number; out: number }
   readonly clock: Clock
-  readonly timeouts: ClientTimeouts
   asked: Asked = nothingAsked
   app = ''
   run: number | null = null
@@ -80,7 +79,6 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
     this.since = this.story.since
     this.traffic = this.story.traffic
     this.clock = door.clock
-    this.timeouts = door.timeouts
   }
 
   get mayPersist(): boolean {
@@ -142,6 +140,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
     if (decision.kind === 'remote') return this.#sendRemote(decision.match, decision.url)
     this.trial = door.trials.take(route, avoid, this)
     const upstreams = this.trial?.upstreams ?? decision.upstreams
+    if (route.replay !== null) this.kept ??= door.shelf.keep(route, this.head, asked)
     if (route.poison !== null || this.#tries !== null) return this.#beware(decision.match, upstreams, now)
     this.#send(decision.match, choose(upstreams, door.inflight), now)
   }
@@ -150,6 +149,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
   #beware(match: Match, upstreams: readonly Upstream[], now: number): void {
     this.#aim(match, this.run)
     const { route } = match
+    if (isInDoubt(this, route)) return gather(this, () => this.#attempt(this.clock.now()))
     const turn = (this.#tries ??= new Tries()).turn(this, route, upstreams, this.door)
     if (turn === 'wait') this.#wait(route, this.door.suspects.queue, route.hold.for - this.story.held, false)
     else if ('code' in turn) this.refuse(turn)
@@ -183,7 +183,6 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
   #send(match: Match, upstream: Upstream, now: number): void {
     this.#aim(match, upstream.run)
     this.port = upstream.port
-    if (match.route.replay !== null) this.kept ??= this.door.shelf.keep(match.route, this.head, this.asked)
     this.instance = upstream.path === undefined ? `${upstream.host}:${upstream.port}` : 'localhost'
     const pool = this.door.upstreams.poolOf(upstream, match.route.connections)
     const delivery = new Delivery(this, upstream, pool, match.route.timeouts)
@@ -276,7 +275,8 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
   }
 
   late(now: number): void {
-    this.#delivery?.late(now)
+    if (this.#delivery) this.#delivery.late(now)
+    else tooSlow(this)
   }
 
   drained(): void {

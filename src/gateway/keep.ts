@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+
 import type { Head } from '../http/head.ts'
 import { DELETE, isSafe, PUT } from '../http/method.ts'
 import { nameNumber } from '../http/names.ts'
@@ -8,6 +10,8 @@ import { type Asked, isRepeatable } from './read-head.ts'
 
 /** Bytes of bodies that are kept at once, of all apps. Beyond it a request is simply not sent again. */
 const maxKept = 64 * 1024 * 1024
+/** Enough to tell a few bodies apart; too little to tell what was in one. */
+const digestLength = 12
 /** The part of it that one app may use, so that its uploads do not cost the others theirs. */
 const appShare = 1 / 4
 
@@ -56,6 +60,8 @@ export class Kept {
   readonly #shelf: Shelf
   readonly #app: string
   readonly #most: number
+  /** All of the body has come. */
+  isWhole = false
   #room = nothing
   #size = 0
   #released = false
@@ -69,6 +75,17 @@ export class Kept {
   /** Whether all that came is here. */
   get isIntact(): boolean {
     return !this.#released
+  }
+
+  /** Of the whole body; empty when that is not here, or empty. Costs as much as its length: not for the straight path. */
+  get digest(): string {
+    if (!this.isWhole || this.#size === 0) return ''
+    return createHash('sha256').update(this.#room.subarray(0, this.#size)).digest('hex').slice(0, digestLength)
+  }
+
+  /** Makes room for all that may come. False when there is none. */
+  reserve(): boolean {
+    return this.isIntact && (this.#room.length === this.#most || this.#grow(this.#most))
   }
 
   /** Copied: the bytes are lent. */

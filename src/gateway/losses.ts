@@ -8,6 +8,7 @@ import { queryNames, shapeOf } from '../model/poison.ts'
 import type { GatewayReport } from '../model/protocol.ts'
 import type { LostFlight } from '../model/testimony.ts'
 import type { Upstream } from '../model/route.ts'
+import type { Kept } from './keep.ts'
 import { isRunning } from './pulse.ts'
 import type { Asked } from './read-head.ts'
 
@@ -32,6 +33,8 @@ export interface Sent {
   /** On the gateway's clock. */
   readonly since: number
   readonly clock: Clock
+  /** Its body, if it may be sent once more although it is not safe and bare. */
+  readonly kept: Kept | null
 }
 
 interface Case {
@@ -120,9 +123,12 @@ export class Losses implements Disposable {
   }
 }
 
-/** Method, path as the app sees it, and names in the query. */
-export function shapeOfRequest({ method, asked, prefix }: Pick<Sent, 'method' | 'asked' | 'prefix'>): string {
-  return shapeOf(method, stripPrefix(asked.path, prefix), asked.query)
+/** Method, path as the app sees it, and names in the query; with the digest of a body, if that is known. */
+export function shapeOfRequest(
+  { method, asked, prefix }: Pick<Sent, 'method' | 'asked' | 'prefix'>,
+  body = '',
+): string {
+  return shapeOf(method, stripPrefix(asked.path, prefix), asked.query, body)
 }
 
 function flightOf(sent: Sent, seen: Pick<LostFlight, 'answering' | 'alone'>): LostFlight {
@@ -133,7 +139,7 @@ function flightOf(sent: Sent, seen: Pick<LostFlight, 'answering' | 'alone'>): Lo
     id,
     method,
     target: clipped(names.length === 0 ? path : `${path}?${names.join('&')}`),
-    shape: shapeOfRequest(sent),
+    shape: shapeOfRequest(sent, sent.kept?.digest),
     size: asked.framing.kind === 'chunked' ? null : Math.max(0, asked.framing.length),
     age: Math.round(clock.now() - since),
     subject: story.subject,

@@ -4,7 +4,6 @@ import type { Refusal } from '../model/admission.ts'
 import type { Route, Upstream } from '../model/route.ts'
 import type { Door } from './door.ts'
 import type { Inflight } from './inflight.ts'
-import type { Kept } from './keep.ts'
 import { type Sent, shapeOfRequest } from './losses.ts'
 import { isRepeatable } from './read-head.ts'
 import type { Failure } from './relay.ts'
@@ -40,8 +39,6 @@ export interface Tried extends Sent {
   readonly status: number
   /** At a version on trial, if it is. */
   readonly trial: Try | null
-  /** Its body, if it may be sent once more although it is not safe and bare. */
-  readonly kept: Kept | null
 }
 
 /** Failures that may be the death of the instance. */
@@ -74,7 +71,11 @@ export class Tries {
     if (this.#back !== null && isListed(this.#back.run, route)) return this.#back
     // The table knows already that the instance is gone.
     if (this.#back !== null && !this.#mayFollow(tried, this.#back, door)) return refusal('connection-lost', brokeOff)
-    const standing = door.suspects.ask(route, { shape: shapeOfRequest(tried), lostAt: this.#lostAt, tried })
+    const body = tried.kept?.digest
+    let standing = door.suspects.ask(route, { shape: shapeOfRequest(tried, body), lostAt: this.#lostAt, tried })
+    // Those whose body was not known when they were lost are suspected whatever body they have.
+    if (standing.kind === 'free' && body !== undefined && body !== '')
+      standing = door.suspects.ask(route, { shape: shapeOfRequest(tried), lostAt: null, tried })
     switch (standing.kind) {
       case 'free':
         return choose(upstreams, door.inflight)

@@ -78,6 +78,7 @@ export class Upload implements BodySink {
     // Trailers of a request are dropped: no app we run expects any, and merged they could be anything.
     this.#link.out.last(null)
     this.#whole = true
+    if (this.#kept) this.#kept.isWhole = true
     if (this.#begun) this.#wait()
     else this.#write()
   }

@@ -54,11 +54,18 @@ const maxShapes = 64
 /** What a shape is remembered by at most; the rest of a longer one is a digest. */
 const maxLength = 256
 
-/** What requests have in common that are likely to fare alike: method, path as the app sees it, names in the query. */
-export function shapeOf(method: string, path: string, query: string): string {
+/** Stands between a shape and the digest of a body. No path has a space in it. */
+export const bodyMark = ' #'
+
+/**
+ * What requests have in common that are likely to fare alike: method, path as the app sees it, names in the query, and
+ * the digest of the body where it is known.
+ */
+export function shapeOf(method: string, path: string, query: string, body: string = ''): string {
   const names = [...new Set(queryNames(query))].sort()
   const shape = `${method} ${path}${names.length === 0 ? '' : `?${names.join('&')}`}`
-  return shape.length <= maxLength ? shape : `${shape.slice(0, maxLength - 11)}… ${digest(shape)}`
+  const short = shape.length <= maxLength ? shape : `${shape.slice(0, maxLength - 11)}… ${digest(shape)}`
+  return body === '' ? short : short + bodyMark + body
 }
 
 /** Of a query with or without its `?`. */

@@ -3,7 +3,7 @@ import fs from 'node:fs/promises'
 import test from 'node:test'
 import type { CrashesDocument } from '../../src/model/crash.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
-import { ask } from '../support/http.ts'
+import { type Answer, ask } from '../support/http.ts'
 import { failures, startLoad } from '../support/load.ts'
 import { eventually } from '../support/wait.ts'
 
@@ -63,3 +63,30 @@ for (const instances of [1, 2]) {
     assert.deepEqual((await crashesOf(gateway)).suspects, [])
   })
 }
+
+test('of requests whose bodies are kept, only those with the body that kills are kept from the app', async () => {
+  await using gateway = await startGateway({
+    config: { apps: { boom: { replay: { idempotent: true } } }, log: { access: 'errors' } },
+  })
+  const words = { tally: gateway.folder.path('tally.txt'), died: gateway.folder.path('died') }
+  await gateway.folder.put('boom.cjs', { fixture: 'frail.cjs', words })
+  await gateway.events.ready('boom')
+  const put = (body: string, more = {}): Promise<Answer> => {
+    const headers = { 'content-length': body.length, ...more }
+    return ask(gateway, '/boom/a', { method: 'PUT', body, headers })
+  }
+  assert.equal((await put('this will kill')).status, 502)
+  const again = await put('this will kill')
+  assert.equal(again.status, 503, again.body)
+  assert.match(again.body, /PUT \/a #[0-9a-f]{12} is not sent/)
+  assert.equal((await put('this will kill', { expect: '100-continue' })).status, 503)
+  assert.equal((await put('this will not')).status, 200)
+  assert.equal((await put('neither will this', { expect: '100-continue' })).status, 200)
+  assert.equal((await put('')).status, 200)
+  assert.equal((await gateway.folder.lines('tally.txt')).length, 5)
+  const { suspects } = await crashesOf(gateway)
+  assert.deepEqual(
+    suspects.map(({ shape, quarantined }) => [shape.replace(/[0-9a-f]{12}/, '…'), quarantined]),
+    [['PUT /a #…', true]],
+  )
+})

@@ -26,6 +26,7 @@ test('a shape is method, path and the names in the query, whatever their order a
   assert.equal(shapeOf('GET', '/a', ''), 'GET /a')
   assert.equal(shapeOf('GET', '/a', '?'), 'GET /a')
   assert.equal(shapeOf('GET', '/a', '?b=1&a=2&b=3&=4'), 'GET /a?a&b')
+  assert.equal(shapeOf('PUT', '/a', '?b', '12ab'), 'PUT /a?b #12ab')
   const long = shapeOf('GET', `/${'x'.repeat(1_000)}`, '?secret=1')
   assert.ok(long.length <= 256)
   assert.notEqual(long, shapeOf('GET', `/${'x'.repeat(1_000)}y`, '?secret=1'))
