@@ -3,10 +3,25 @@ import { OwnPlaces, type Places } from './places.ts'
 
 export type Held = 'again' | 'expired' | 'full' | 'left'
 
+type Settle = (result: Held) => void
+
+/**
+ * How many of an app are let go at once, and how many at most in one step; each step lets go twice as many as the one
+ * before. An app that has just begun to serve would else have several hundred connections to accept before it answers
+ * anybody, and we all of their requests to look at before the first is on the wire: measured, 25 to 70 ms.
+ */
+const first = 4
+const most = 64
+/** From one step to the next (milliseconds). */
+const stepTime = 5
+
 /** Requests that wait for their app, first come first served, a bounded queue an app. */
 export class Hold implements Disposable {
-  readonly #queues = new Map<string, Set<(result: Held) => void>>()
+  readonly #queues = new Map<string, Set<Settle>>()
   readonly #places: Places
+  /** To be let go, by app. */
+  readonly #woken = new Map<string, Set<Settle>>()
+  #step: NodeJS.Timeout | null = null
 
   constructor(places: Places = new OwnPlaces()) {
     this.#places = places
@@ -24,8 +39,9 @@ export class Hold implements Disposable {
     const queue = this.#queues.get(app) ?? new Set()
     this.#queues.set(app, queue)
     return new Promise((resolve) => {
-      const settle = (result: Held): void => {
+      const settle: Settle = (result) => {
         clearTimeout(timer)
+        this.#woken.get(app)?.delete(settle)
         left.removeEventListener('abort', onLeave)
         if (queue.delete(settle)) this.#places.giveBack(app)
         if (queue.size === 0 && this.#queues.get(app) === queue) this.#queues.delete(app)
@@ -38,16 +54,31 @@ export class Hold implements Disposable {
     })
   }
 
-  /** Lets everybody who waits for one of these apps ask again, one of each app in turn. */
+  /** Lets everybody who waits for one of these apps ask again, one of each app in turn, the first few at once. */
   wake(apps: Iterable<string>): void {
-    let queues = [...apps].map((app) => [...(this.#queues.get(app) ?? [])]).filter((queue) => queue.length > 0)
-    for (let turn = 0; queues.length > 0; turn += 1) {
-      for (const queue of queues) queue[turn]?.('again')
-      queues = queues.filter((queue) => queue.length > turn + 1)
+    for (const app of apps) {
+      const queue = this.#queues.get(app)
+      // Who comes from now on has asked already.
+      if (queue) this.#woken.set(app, new Set(queue))
     }
+    if (this.#step === null) this.#letGo(first)
   }
 
   [Symbol.dispose](): void {
-    this.wake([...this.#queues.keys()])
+    if (this.#step) clearTimeout(this.#step)
+    this.#woken.clear()
+    for (const queue of this.#queues.values()) for (const settle of queue) settle('again')
+  }
+
+  #letGo(rounds: number): void {
+    this.#step = null
+    for (let round = 0; round < rounds && this.#woken.size > 0; round += 1) {
+      for (const [app, woken] of this.#woken) {
+        const [next] = woken
+        if (next) next('again')
+        else this.#woken.delete(app)
+      }
+    }
+    if (this.#woken.size > 0) this.#step = setTimeout(() => this.#letGo(Math.min(most, 2 * rounds)), stepTime)
   }
 }

@@ -22,7 +22,8 @@ export interface Habitat {
   readonly roll: InstanceRoll
   /** A path for a Unix socket. */
   socket(launch: Launch): Promise<string>
-  environment(spawn: Spawn, place: string, marker: string): Promise<Record<string, string>>
+  /** The files of it are read at once; the rest follows when it is known where the child is to listen. */
+  environment(spawn: Spawn, marker: string): Promise<(place: string) => Record<string, string>>
   output(line: OutputLine): void
   report(event: Extract<Event, { readonly type: 'spawned' | 'probed' }>): void
   traffic(run: number): Traffic

@@ -28,6 +28,18 @@ export function allListeners(): readonly Listening[] | null {
   return [...parseTcp(readListening('/proc/net/tcp')), ...parseTcp(readListening('/proc/net/tcp6'))]
 }
 
+/**
+ * The sockets that listen on the very IPv4 address, read now; empty where there is none, null where only lsof could tell.
+ * Nobody else answers a connection to it: the kernel prefers them to every wildcard and to IPv6 sockets that take IPv4
+ * (compute_score in net/ipv4/inet_hashtables.c). It spares the list of IPv6, for which the kernel walks a table of up to
+ * half a million places when nearly all connections are IPv4: 4 ms, measured.
+ */
+export function exactListeners(host: string, port: number): readonly Listening[] | null {
+  if (!linux) return null
+  if (host.includes(':')) return []
+  return parseTcp(readListening('/proc/net/tcp')).filter((one) => one.host === host && one.port === port)
+}
+
 /** How long a question may wait for others to be asked with it (milliseconds). */
 const gather = 2
 
@@ -152,19 +164,22 @@ function parseAddress(hex: string): string | null {
 }
 
 /**
- * The kernel lists listening sockets first, then the established ones, of which a busy gateway has tens of thousands:
- * reading ends with the first 64 KiB that hold no listener any more.
+ * The kernel lists listening sockets first, then the others, of which a busy gateway has tens of thousands: reading ends
+ * at the first of those. It begins with little, because the kernel searches its large table of them until the buffer is full.
  */
 function readListening(path: string): string {
   let text = ''
   try {
     const file = openSync(path, 'r')
     try {
-      const buffer = Buffer.allocUnsafe(64 * 1024)
+      let buffer = Buffer.allocUnsafe(1_024)
       for (let size = readSync(file, buffer); size > 0; size = readSync(file, buffer)) {
-        const part = buffer.toString('latin1', 0, size)
-        text += part
-        if (!part.includes(' 0A ')) break
+        text += buffer.toString('latin1', 0, size)
+        // Of whole lines; the first of all is the heading.
+        const end = text.lastIndexOf('\n')
+        const begin = text.lastIndexOf('\n', end - 1)
+        if (begin !== -1 && !text.slice(begin, end).includes(' 0A ')) break
+        if (buffer.length < 64 * 1_024) buffer = Buffer.allocUnsafe(2 * buffer.length)
       }
     } finally {
       closeSync(file)

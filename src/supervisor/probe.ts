@@ -1,5 +1,13 @@
 import type { Address, Effect, ProbeResult, Traffic } from '../model/protocol.ts'
-import { isStillHeld, isWildcard, listenersSoon, ownedListeners, type Owned } from './listeners.ts'
+import {
+  exactListeners,
+  isStillHeld,
+  isWildcard,
+  listenersSoon,
+  ownedListeners,
+  type Listening,
+  type Owned,
+} from './listeners.ts'
 import { ownedSocket } from './unix-listeners.ts'
 import { isOurs, messageOf } from './errno.ts'
 import { get, refused, speaksHttp, tryConnect } from './reach.ts'
@@ -138,8 +146,7 @@ async function proveOwnership(subject: Subject, address: Address): Promise<Owned
     if (owned !== null) subject.proof = { address, owned }
     return owned ?? 'stranger'
   }
-  const all = await listenersSoon()
-  const answering = all && whoAnswers(all, address)
+  const answering = await listenersFor(address)
   // Nobody is listed although somebody accepts: it has just closed, or listens in another network namespace.
   if (answering?.length === 0) return 'stranger'
   // Most apps are one process: ask the root alone before all processes are scanned for its tree.
@@ -151,6 +158,13 @@ async function proveOwnership(subject: Subject, address: Address): Promise<Owned
   if (!first || (answering && owned.length < answering.length)) return 'stranger'
   subject.proof = { address, owned: first }
   return first
+}
+
+async function listenersFor(address: Address): Promise<readonly Listening[] | null> {
+  const exact = exactListeners(address.host, address.port)
+  if (exact !== null && exact.length > 0) return exact
+  const all = await listenersSoon()
+  return all && whoAnswers(all, address)
 }
 
 function isSame(one: Address, other: Address): boolean {

@@ -72,7 +72,7 @@ export class Processes implements AsyncDisposable {
       pace: new Pace(),
       pipes: this.#pipes,
       roll: this.#roll,
-      environment: (spawn, place, marker) => this.#environment(spawn, place, marker),
+      environment: (spawn, marker) => this.#environment(spawn, marker),
       socket: (launch) => takeSocket(options.stateDir, launch),
       output: (line) => this.#output(line),
       report: (event) => options.report(event),
@@ -192,18 +192,19 @@ export class Processes implements AsyncDisposable {
 
   async #environment(
     spawn: Pick<SpawnEffect, 'app' | 'run' | 'launch'>,
-    place: string,
     marker: string,
-  ): Promise<Record<string, string>> {
+  ): Promise<(place: string) => Record<string, string>> {
     const { app, run, launch } = spawn
-    const given = { place, app, run, marker, ...this.#options.urls(app) }
     const { variables, faults } = await readEnvFiles(launch.envFiles)
-    const { env, overruled } = childEnvironment(process.env, given, variables, launch.env)
-    for (const name of overruled) {
-      this.#warnOnce(app, `${name} of its env files is not used, the gateway sets ${name}=`, env[name])
-    }
     for (const fault of faults) this.#warnOnce(app, fault)
-    return env
+    return (place) => {
+      const given = { place, app, run, marker, ...this.#options.urls(app) }
+      const { env, overruled } = childEnvironment(process.env, given, variables, launch.env)
+      for (const name of overruled) {
+        this.#warnOnce(app, `${name} of its env files is not used, the gateway sets ${name}=`, env[name])
+      }
+      return env
+    }
   }
 
   #tellBlind(reason: string): void {

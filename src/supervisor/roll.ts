@@ -113,8 +113,12 @@ export class InstanceRoll implements AsyncDisposable {
     const roll: Roll = { boot: await bootId(), url: this.#url, off: [...this.#off], instances }
     const path = pathIn(this.#stateDir)
     try {
-      await mkdir(this.#stateDir, { recursive: true, mode: 0o700 })
-      await writeFile(`${path}.new`, `${JSON.stringify(roll, null, 1)}\n`, { mode: 0o600 })
+      const text = `${JSON.stringify(roll, null, 1)}\n`
+      await writeFile(`${path}.new`, text, { mode: 0o600 }).catch(async (error: unknown) => {
+        if (reasonOf(error) !== 'ENOENT') throw error
+        await mkdir(this.#stateDir, { recursive: true, mode: 0o700 })
+        await writeFile(`${path}.new`, text, { mode: 0o600 })
+      })
       await rename(`${path}.new`, path)
       this.#failed = false
     } catch (error) {

@@ -30,10 +30,8 @@ interface Life {
 
 /** Between two looks at a tree that is to end (milliseconds). */
 const look = 25
-
 /** After a crash: how long its end may be kept back until the rest of its tree is gone (milliseconds). */
 const crashPatience = 200
-
 /** After the end of a tree: how long its pipes may take to hand over the last words (milliseconds). */
 const lastWords = 100
 
@@ -160,17 +158,24 @@ export class Run {
   async #begin(): Promise<Life | { readonly error: string }> {
     const { app, run, launch } = this.#spawn
     const { ports, pipes, roll, table, clock } = this.#habitat
-    const socket = launch.listen === 'socket' ? await this.#habitat.socket(launch) : null
+    const known = { app, run, marker: this.#marker, launch, address: null, ending: false }
+    this.#recorded = { ...known, pid: null, startTime: null, port: 0, socket: null, pipes: null, born: clock.now() }
+    // All at once: clients may be waiting. On file before the child exists, so that whoever comes after a gateway that
+    // was killed in between finds it by its marker.
+    const needs = Promise.all([
+      launch.listen === 'socket' ? this.#habitat.socket(launch) : ports.take(),
+      this.#habitat.environment(this.#spawn, this.#marker),
+      roll.put(this.#recorded),
+    ])
+    needs.catch(() => {})
+    const pair = await pipes.take()
+    this.#recorded = { ...this.#recorded, pipes: pair }
+    const [place, environment] = await needs
+    const [port, socket] = typeof place === 'number' ? ([place, null] as const) : ([0, place] as const)
     this.#socket = socket
-    const [port, pair] = await Promise.all([socket === null ? ports.take() : 0, pipes.take()])
-    const place = socket ?? String(port)
-    const env = await this.#habitat.environment(this.#spawn, place, this.#marker)
-    // On file before the child exists: a gateway killed in between is followed by one that finds it by its marker.
-    const known = { app, run, marker: this.#marker, port, socket, launch, pipes: pair, address: null, ending: false }
-    this.#recorded = { ...known, pid: null, startTime: null, born: clock.now() }
-    await roll.put(this.#recorded)
+    this.#recorded = { ...this.#recorded, port, socket }
     if (this.#wish !== 'live') return { error: `${launch.source} was stopped before it was started` }
-    const child = await spawnChild(launch, env, place, pair)
+    const child = await spawnChild(launch, environment(String(place)), String(place), pair)
     if ('error' in child) return child
     const born = clock.now()
     const output = this.#listen(child, port)

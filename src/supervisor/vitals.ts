@@ -42,7 +42,8 @@ export function describeVitals(pid: number, socket: number | null): string | nul
   if (!vitals) return null
   const { state, threads, memory } = vitals
   const where = /^[a-z_]\w*$/i.exec(read(`/proc/${pid}/wchan`).trim())?.[0]
-  const queue = socket === null ? null : queueOf(socket)
+  // One that has ended has no socket any more, and the search for it would cost milliseconds while its clients wait.
+  const queue = socket === null || state === 'Z' ? null : queueOf(socket)
   const clauses = [
     `${states[state] ?? state}${where === undefined ? '' : ` in ${where}`}`,
     count(threads, 'thread'),

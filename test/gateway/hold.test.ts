@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { describe, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 
 import { Hold } from '../../src/gateway/hold.ts'
 import { systemClock } from '../../src/lib/clock.ts'
@@ -51,13 +51,13 @@ describe('a request for an app that is not ready', () => {
     await using front = await startFront()
     front.routes([route('hello', waiting)])
     const answers = []
-    for (let number = 0; number < 5; number += 1) {
+    for (let number = 0; number < 4; number += 1) {
       answers.push(front.ask(`GET /hello/${number}`))
       await delay(10)
     }
     front.routes([route('hello', ready(at(1, app.port)))])
     await Promise.all(answers)
-    assert.deepEqual(order, ['/0', '/1', '/2', '/3', '/4'])
+    assert.deepEqual(order, ['/0', '/1', '/2', '/3'])
     assert.equal(count(front, 'wanted'), 1)
   })
 
@@ -394,4 +394,45 @@ test('Hold lets the apps take turns', async () => {
   await Promise.all(all)
   assert.deepEqual(order, ['a1', 'b1', 'c1', 'a2', 'b2', 'a3'])
   assert.equal(hold.count('a'), 0)
+})
+
+test('Hold lets a few go at once, and the others soon after, in growing steps', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const hold = new Hold()
+  const { signal } = new AbortController()
+  const told: string[] = []
+  for (let i = 0; i < 300; i += 1)
+    void hold.wait('a', { for: 1_000, max: 500 }, 1_000, signal).then((held) => told.push(held))
+  hold.wake(['a'])
+  const counts: number[] = []
+  for (let step = 0; step < 9; step += 1) {
+    await nextTurn()
+    counts.push(told.length)
+    t.mock.timers.tick(5)
+  }
+  assert.deepEqual(counts, [4, 12, 28, 60, 124, 188, 252, 300, 300])
+  assert.deepEqual(new Set(told), new Set(['again']))
+  assert.equal(hold.count('a'), 0)
+})
+
+test('Hold wakes nobody who came after the call, and all at its end', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const hold = new Hold()
+  const { signal } = new AbortController()
+  const told: number[] = []
+  const settings = { for: 60_000, max: 100 }
+  const wait = (name: number): void => void hold.wait('a', settings, 60_000, signal).then(() => told.push(name))
+  for (let i = 0; i < 10; i += 1) wait(i)
+  hold.wake(['a'])
+  wait(10)
+  for (let step = 0; step < 5; step += 1) {
+    await nextTurn()
+    t.mock.timers.tick(5)
+  }
+  assert.deepEqual(told, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+  hold.wake(['a'])
+  for (let i = 11; i < 30; i += 1) wait(i)
+  hold[Symbol.dispose]()
+  await nextTurn()
+  assert.equal(told.length, 30)
 })

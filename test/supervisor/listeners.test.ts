@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { isStillHeld, ownedListeners, parseLsof, parseTcp } from '../../src/supervisor/listeners.ts'
+import { exactListeners, isStillHeld, ownedListeners, parseLsof, parseTcp } from '../../src/supervisor/listeners.ts'
 
 test('/proc/net/tcp is read: addresses in little endian words, ports in hexadecimal, listeners only', () => {
   const text = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -67,4 +67,20 @@ test('our own listeners are found by PID, and the proof of one ends with it', as
   await new Promise((resolve) => server.close(resolve))
   assert.notEqual(isStillHeld(owned), true)
   assert.deepEqual(await ownedListeners([]), [])
+})
+
+test('of many listeners none is missed, and those on the very address are found by it', async (t) => {
+  const servers = Array.from({ length: 60 }, (_, i) =>
+    createServer().listen(0, i % 3 === 0 ? '0.0.0.0' : i % 3 === 1 ? '127.0.0.1' : '127.0.0.2'),
+  )
+  t.after(() => servers.forEach((server) => server.close()))
+  await Promise.all(servers.map((server) => once(server, 'listening')))
+  const bound = servers.map((server) => server.address() as AddressInfo)
+  const found = new Set((await ownedListeners([process.pid])).map(({ host, port }) => `${host} ${port}`))
+  for (const { address, port } of bound) {
+    assert.ok(found.has(`${address} ${port}`), `${address} ${port}`)
+    const exact = exactListeners('127.0.0.1', port)
+    // Only Linux tells without another process.
+    if (exact !== null) assert.equal(exact.length, address === '127.0.0.1' ? 1 : 0)
+  }
 })

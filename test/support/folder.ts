@@ -62,6 +62,14 @@ export class Folder implements AsyncDisposable {
     await fs.rm(path.join(this.apps, name), { recursive: true })
   }
 
+  /** Writes a program beside `apps/`, where nobody starts it. */
+  async putBeside(name: string, file: AppFile): Promise<string> {
+    const { bytes, mode } = await contents(file)
+    const target = path.join(this.dir, name)
+    await fs.writeFile(target, bytes, { mode })
+    return target
+  }
+
   /** Writes a file of the folder itself: a configuration, an env file. */
   async write(name: string, text: string): Promise<string> {
     const target = path.join(this.dir, name)

@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
-import { createFolder } from './folder.ts'
+import getPort from 'get-port'
+import { cleanEnvironment, createFolder } from './folder.ts'
 import { startGateway } from './gateway.ts'
-import { ask } from './http.ts'
+import { accepts, ask } from './http.ts'
 import { failures, startLoad } from './load.ts'
 import { end } from './processes.ts'
 
@@ -21,6 +24,16 @@ export interface Outcome {
   readonly gaps: readonly number[]
   /** Milliseconds that the app says it took from its start to listening, each time. */
   readonly boots: readonly number[]
+  /** The same program started by a shell under the same load, nobody waiting for it: milliseconds from there. */
+  readonly alone: readonly Boot[]
+}
+
+/** Of a start without a gateway. */
+interface Boot {
+  /** To its first accepted connection. */
+  readonly accepted: number
+  /** To its first answer. */
+  readonly answered: number
 }
 
 const paths = ['/counting/a', '/counting/b', '/counting/c', '/counting/d']
@@ -30,7 +43,11 @@ export async function killAgainAndAgain(kills: number, told: (gap: number) => vo
   await using folder = await createFolder({ config: { defaults: { hold: { max: 50_000 } }, log: { access: 'none' } } })
   const tally = folder.path('posts.txt')
   const boots = folder.path('boots.txt')
-  await folder.put('counting.cjs', { fixture: 'counting.cjs', words: { tally, boots } })
+  const program = { fixture: 'counting.cjs', words: { tally, boots } }
+  await folder.put('counting.cjs', program)
+  // Beside apps/, with a tally of its own: what the shell starts.
+  const words = { tally: folder.path('alone-posts.txt'), boots: folder.path('alone-boots.txt') }
+  const copy = await folder.putBeside('alone.cjs', { fixture: 'counting.cjs', words })
   await using gateway = await startGateway({ folder })
   let { pid } = await gateway.events.ready('counting')
   const loads = paths.map((path) => startLoad(gateway, { rps: 125, path }))
@@ -38,13 +55,16 @@ export async function killAgainAndAgain(kills: number, told: (gap: number) => vo
   for (const load of loads) stack.use(load)
   const posts = startPosts(gateway)
   const gaps: number[] = []
+  const alone: Boot[] = []
   await pause(served)
   for (let kill = 0; kill < kills; kill++) {
     const since = gateway.events.mark()
     const killed = performance.now()
     end(pid)
     ;({ pid } = await gateway.events.ready('counting', { since, timeout: 30_000 }))
-    await pause(served)
+    await pause(served / 2)
+    alone.push(await bootAlone(copy))
+    await pause(served / 2)
     gaps.push(
       longestGap(
         loads.flatMap(({ shots }) => shots.map(({ at, ms }) => at + ms)),
@@ -66,10 +86,32 @@ export async function killAgainAndAgain(kills: number, told: (gap: number) => vo
     unsent: outcome.filter(({ ok, answer }) => !ok && !answer.includes('"crash":')).map(({ answer }) => answer),
     gaps,
     boots: (await folder.lines('boots.txt')).slice(1).map(Number),
+    alone,
   }
 }
 
-/** So long it serves between two kills: a fall is then forgiven, and the next start comes at once (milliseconds). */
+/** Starts a program as a shell does, and looks for it without a pause: what a crash costs that nobody makes good. */
+async function bootAlone(file: string): Promise<Boot> {
+  const port = await getPort({ host: '127.0.0.1' })
+  const env = { ...cleanEnvironment(), PORT: String(port), HOST: '127.0.0.1' }
+  const begun = performance.now()
+  const child = spawn('/bin/sh', ['-c', 'exec "$0"', file], { env, stdio: 'ignore' })
+  const ended = once(child, 'exit')
+  try {
+    while (!(await accepts(port))) {
+      if (child.exitCode !== null) throw new Error(`${file} ended with ${child.exitCode}`)
+      await pause(1)
+    }
+    const accepted = performance.now() - begun
+    await ask({ port, token: '' }, '/')
+    return { accepted, answered: performance.now() - begun }
+  } finally {
+    child.kill('SIGKILL')
+    await ended
+  }
+}
+
+/** It serves at least so long between two kills: a fall is then forgiven, and the next start comes at once (milliseconds). */
 const served = 1_100
 
 /** The longest time without an answer, among those that touch the two seconds after `from`. */
