@@ -6,7 +6,7 @@ import { usageOf } from '../test/support/processes.ts'
 
 /**
  * An app that exits at once, for 60 s, beside one that serves: how often it is started, what that costs the gateway and
- * what the other one's callers notice. The test of the same name states the same for 10 s.
+ * what the other one's callers notice. The test of the same name states the same for 5 s.
  */
 
 const seconds = 60

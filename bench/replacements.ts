@@ -23,14 +23,14 @@ const clients = 4
 
 const bad: readonly (readonly [kind: string, reason: RegExp])[] = [
   ['exits 1', /exited with code 1 before it was ready: no database/],
-  ['never listens', /not ready within 1s/],
+  ['never listens', /not ready within 2s/],
   ['answers 500', /of its \d+ answers were 5xx/],
-  ['crashes after 1 s', /exited with code 3 after .* of service: out of luck/],
+  ['crashes soon', /exited with code 3 after .* of service: out of luck/],
 ]
 
 await using folder = await createFolder({
   config: {
-    defaults: { health: { boot: '1s' }, rollout: { soak: values.soak } },
+    defaults: { health: { boot: '2s' }, rollout: { soak: values.soak } },
     apps: { shop: { env: { TALLY: 'tally.txt' }, cwd: '.' } },
     log: { access: 'none' },
   },
@@ -51,8 +51,8 @@ function source(kind: string, version: number): string {
     '  })',
     '})',
     kind === 'never listens' ? 'setInterval(() => {}, 1000)' : "server.listen(process.env.PORT, '127.0.0.1')",
-    ...(kind === 'crashes after 1 s'
-      ? ["server.on('listening', () => setTimeout(() => (console.error('out of luck'), process.exit(3)), 1000))"]
+    ...(kind === 'crashes soon'
+      ? ["server.on('listening', () => setTimeout(() => (console.error('out of luck'), process.exit(3)), 400))"]
       : []),
   ]
   return `${lines.join('\n')}\n`

@@ -10,15 +10,8 @@ import { spec, type TestEvent } from 'node:test/reporters'
  * and at last, each with the machine to itself, those that measure.
  */
 
-/** Measure processor time, memory or latency: beside another file they would measure that one. */
-const alone = new Set([
-  'crash-loop.test.ts',
-  'drop-in.test.ts',
-  'flood.test.ts',
-  'sixty-apps.test.ts',
-  'start.test.ts',
-  'tour.test.ts',
-])
+/** Measure memory or latency, or take all there is: beside another file they would measure that one. */
+const alone = new Set(['flood.test.ts', 'sixty-apps.test.ts', 'tour.test.ts'])
 const execArgv = ['--import', new URL('support/deadline.ts', import.meta.url).href]
 const root = path.resolve(import.meta.dirname, '..')
 

@@ -9,12 +9,12 @@ import { slowness } from '../support/pace.ts'
 import { usageOf } from '../support/processes.ts'
 import { eventually } from '../support/wait.ts'
 
-const seconds = 10
+const seconds = 5
 /**
- * At once, then after 0.1, 0.2, 0.4 … s: eight starts fit into 10 s (and eleven into 60 s, see bench/crash-loop.ts),
+ * At once, then after 0.1, 0.2, 0.4 … s: six starts fit into 5 s (and eleven into 60 s, see bench/crash-loop.ts),
  * jitter may add some.
  */
-const mostStarts = 12
+const mostStarts = 10
 
 test(`an app that exits at once for ${seconds} s is started a few times, and nobody else notices`, async (t) => {
   await using folder = await createFolder({ apps: { 'other.cjs': 'hello.cjs' } })
@@ -65,7 +65,7 @@ test('requests for a crash-looping app do not make it start more often, and are 
   await using gateway = await startGateway({ folder })
   await gateway.events.waitFor(({ name, state }) => name === 'broken' && state === 'resting', 'broken to rest')
   await using load = startLoad(gateway, { rps: 50, path: '/broken/' })
-  await pause(3_000)
+  await pause(2_000)
   const shots = await load.stop()
   const starts = (await folder.lines('starts.txt')).length
   assert.ok(starts <= mostStarts, `${starts} starts under ${shots.length} requests`)

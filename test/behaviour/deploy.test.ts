@@ -7,7 +7,7 @@ import { type Gateway, startGateway } from '../support/gateway.ts'
 import { ask } from '../support/http.ts'
 import { eventually } from '../support/wait.ts'
 
-const config = { defaults: { rollout: { soak: '300ms' }, health: { boot: '1s' } } }
+const config = { defaults: { rollout: { soak: '300ms' }, health: { boot: '2s' } } }
 
 function hello(version: string): AppFile {
   return { fixture: 'hello.cjs', words: { version } }
@@ -58,17 +58,17 @@ test('deploy takes a good version, refuses a bad one with its reason and a note,
     assert.match(text, /Why: {5}exited with code 1 .*\n\nIts last lines:\n {2}no database/)
     assert.deepEqual(await states(gateway), ['refused', 'serving', 'previous', 'previous'])
     const missing = await deploy('never-ready.cjs')
-    assert.match(missing.stderr, /not ready within 1s/)
+    assert.match(missing.stderr, /not ready within 2s/)
   }
   {
     await using gateway = await startGateway({ folder })
     await gateway.events.ready('hello')
     assert.equal(await body(gateway), 'hello 2\n')
-    assert.match((await gateway.app('hello')).rejected?.reason ?? '', /not ready within 1s/)
+    assert.match((await gateway.app('hello')).rejected?.reason ?? '', /not ready within 2s/)
     // Told to, it tries the bytes again.
     const { code, stderr } = await folder.cli('restart', 'hello')
     assert.equal(code, 1)
-    assert.match(stderr, /not ready within 1s/)
+    assert.match(stderr, /not ready within 2s/)
     assert.equal((await deploy(hello('3'))).code, 0)
     await eventually(async () => !(await fs.readdir(folder.apps)).includes('hello.failed'), { what: 'the note to go' })
     assert.equal((await gateway.app('hello')).rejected, null)

@@ -46,13 +46,13 @@ test(`${replacements} replacements under load, by mv and in place in turn, fail 
 test('a version that exits and one that never listens leave the old one serving; a good third one is taken', async (t) => {
   await using gateway = await startGateway({
     apps: { 'hello.cjs': hello('good') },
-    config: { apps: { hello: { health: { boot: '1s' } } } },
+    config: { apps: { hello: { health: { boot: '2s' } } } },
   })
   const { pid } = await gateway.events.ready('hello')
   await using load = startLoad(gateway, { rps: 50, path: '/hello/' })
   const bad: [AppFile, RegExp][] = [
     ['crash-on-boot.sh', /no database at 127\.0\.0\.1:5432/],
-    ['never-ready.cjs', /not ready within 1s/],
+    ['never-ready.cjs', /not ready within 2s/],
     ['exits-zero.sh', /code 0 before it was ready \(an app has to stay in the foreground\)/],
     [{ text: '' }, /empty/],
   ]

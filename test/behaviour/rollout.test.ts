@@ -36,7 +36,11 @@ for (const workers of ['1', '2']) {
 }
 
 test('a version that serves for a second and dies is taken back and fails no GET', async (t) => {
-  await using gateway = await startGateway({ apps: { 'hello.cjs': hello('good') } })
+  await using gateway = await startGateway({
+    apps: { 'hello.cjs': hello('good') },
+    // Its second is over before the soak is, however late it hears of the time.
+    config: { defaults: { rollout: { soak: '15s' } } },
+  })
   const { pid } = await gateway.events.ready('hello')
   await using load = startLoad(gateway, { rps: 100, path: '/hello/' })
   await gateway.folder.put('hello.cjs', { fixture: 'crash-later.cjs', words: { version: 'bad' } })

@@ -44,13 +44,18 @@ test('an executable that is dropped is offered from a hidden copy beside it', as
 test('what lay there before the start and is old is offered without waiting for rest', async () => {
   // Ten seconds later, without waiting for them.
   const clock = { now: () => systemClock.now(), wall: () => Date.now() + 10_000 }
-  await using bench = await openBench({
-    clock,
-    before: async (appsDir) => await writeFile(path.join(appsDir, 'hello.sh'), shellScript, { mode: 0o755 }),
-  })
-  const startedAt = performance.now()
-  await bench.offered('hello')
-  assert.ok(performance.now() - startedAt < quietBase, `took ${performance.now() - startedAt} ms`)
+  const before = (appsDir: string): Promise<void> => {
+    return writeFile(path.join(appsDir, 'hello.sh'), shellScript, { mode: 0o755 })
+  }
+  const took: number[] = []
+  // Whoever waits for rest never needs less than that; whoever does not may be kept by others who run here.
+  while (!took.some((ms) => ms < quietBase)) {
+    assert.ok(took.length < 20, `took ${took.join(', ')} ms`)
+    await using bench = await openBench({ clock, before })
+    const startedAt = performance.now()
+    await bench.offered('hello')
+    took.push(performance.now() - startedAt)
+  }
 })
 
 test('a script keeps what lies beside it: relative imports and $0 work from the copy', async () => {
@@ -152,7 +157,7 @@ test('of three replacements in a row only the last is offered', async () => {
   for (const word of ['one', 'two', 'three']) {
     await writeFile(path.join(bench.appsDir, '.next'), `#!/bin/sh\n# ${word}\n`, { mode: 0o755 })
     await rename(path.join(bench.appsDir, '.next'), file)
-    await sleep(30)
+    await sleep(5)
   }
   const { launch } = await bench.offered('hello', mark)
   assert.match(await readFile(launch.file, 'utf8'), /three/)
@@ -165,7 +170,7 @@ test('a deleted file vanishes after a moment, one that comes back in time is a r
   await bench.offered('hello')
   let mark = bench.mark()
   await rm(file)
-  await sleep(150)
+  await sleep(50)
   await bench.drop('hello', `${shellScript}# again\n`)
   await bench.offered('hello', mark)
   assert.deepEqual(
