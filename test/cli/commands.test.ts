@@ -140,8 +140,15 @@ test('a reader of logs that leaves ends the command quietly', async (t) => {
 test('down waits for the end, and says what it waits for', async (t) => {
   const { folder, control, socket } = await setUp(t)
   control.waiting = ['clock (1 request, 12s)']
-  control.onDown = () => void setTimeout(() => void socket?.[Symbol.asyncDispose](), 1_300)
-  const { code, stdout, stderr } = await folder.cli('down')
+  const child = spawn(process.execPath, [bin, 'down'], { cwd: folder.dir, env: cleanEnvironment() })
+  let [stdout, stderr] = ['', '']
+  child.stdout.on('data', (piece) => (stdout += String(piece)))
+  // It ends as soon as it was said what is waited for.
+  child.stderr.on('data', (piece) => {
+    stderr += String(piece)
+    void socket?.[Symbol.asyncDispose]()
+  })
+  const [code] = (await once(child, 'close')) as [number]
   assert.deepEqual([code, stdout], [0, `Quaymaster (PID ${process.pid}) has stopped.\n`])
   assert.equal(stderr, 'waiting for: clock (1 request, 12s)\n')
 })
