@@ -1,4 +1,5 @@
 import fs from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import { run } from 'node:test'
@@ -6,12 +7,17 @@ import { spec, type TestEvent } from 'node:test/reporters'
 
 /**
  * Runs the suite: `npm test`, or a part of it by files, folders and a name: `npm test -- test/http --name chunk`.
- * Every file is a process of its own, at most two at once: the quick ones first, then those that start real gateways,
+ * Every file is a process of its own, a few at once: the quick ones first, then those that start real gateways,
  * and at last, each with the machine to itself, those that measure.
  */
 
 /** Measure memory or latency, or take all there is: beside another file they would measure that one. */
 const alone = new Set(['flood.test.ts', 'sixty-apps.test.ts', 'tour.test.ts'])
+/**
+ * How many run at once: one more than there are processors, because most of the time of most of them is spent waiting for
+ * processes, drains and graces.
+ */
+const together = Math.min(4, os.availableParallelism() + 1)
 const execArgv = ['--import', new URL('support/deadline.ts', import.meta.url).href]
 const root = path.resolve(import.meta.dirname, '..')
 
@@ -47,7 +53,7 @@ async function report(files: readonly string[], name: string | null): Promise<vo
     const quiet = files.filter((file) => alone.has(path.basename(file)))
     yield* part(
       files.filter((file) => !quiet.includes(file)),
-      2,
+      together,
       name,
     )
     yield* part(quiet, 1, name)
