@@ -142,6 +142,7 @@ export async function up(options: UpOptions): Promise<Running> {
     publish: (fleet, before, touched) => {
       gateway.change(routeChange(before, fleet, touched))
       retain(fleet, touched)
+      crashes.see(touched)
       memory.see(fleet, before, touched)
       for (const app of touched) processes.setOff(app, fleet.apps.get(app)?.standing.kind === 'off')
     },
@@ -241,6 +242,7 @@ export async function up(options: UpOptions): Promise<Running> {
     letGo: async () => {
       supervisor.letGo()
       await processes.letGo()
+      await crashes.letGo()
       intake?.letGo()
       await admin[Symbol.asyncDispose]()
       await socket[Symbol.asyncDispose]()

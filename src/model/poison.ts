@@ -88,13 +88,14 @@ export function accuse(
   seen: readonly Seen[],
 ): Evidence {
   if (crash.weight === 0 || seen.length === 0) return evidence
-  const known = evidence.crashes.find(({ run }) => run === crash.run)
+  // Not by its run: another life of the gateway may have counted so, too.
+  const known = evidence.crashes.find(({ id }) => id === crash.id)
   const seq = known?.seq ?? evidence.seq + 1
   const inFlight = [...new Set(seen.map(({ shape }) => shape))].slice(0, maxShapes)
   const tried = [...new Set(seen.filter(({ alone }) => alone).map(({ shape }) => shape))].slice(0, maxShapes)
   const { id, run, at, weight } = crash
   const written: Crash = { id, run, seq, at, weight, inFlight, tried, single: seen.length === 1 }
-  const others = evidence.crashes.filter((it) => it.run !== crash.run)
+  const others = evidence.crashes.filter((it) => it.id !== crash.id)
   return {
     ...evidence,
     seq: Math.max(seq, evidence.seq),

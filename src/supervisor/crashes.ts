@@ -13,9 +13,11 @@ import {
   type Suspicions,
 } from '../model/poison.ts'
 import type { Announcement, Fall, Suspected } from '../model/protocol.ts'
+import type { PoisonSettings } from '../model/settings.ts'
 import type { LostFlight, Testimony } from '../model/testimony.ts'
 import type { OutputLine } from '../observe/journal.ts'
 import { CrashFiles } from './crash-files.ts'
+import { EvidenceFile, type Held } from './evidence-file.ts'
 import type { Notice } from './notice.ts'
 
 export interface CrashesOptions {
@@ -62,6 +64,9 @@ export class Crashes implements AsyncDisposable {
   readonly #files: CrashFiles
   readonly #pending = new Map<number, Pending>()
   readonly #records = new Map<string, Record>()
+  readonly #evidence: EvidenceFile
+  /** What an earlier gateway held against requests of apps that have not come yet. */
+  readonly #left = new Map<string, Held>()
   readonly #timers = new Set<NodeJS.Timeout>()
   readonly #told = new Set<string>()
   /** Apps with an acquittal to be told. */
@@ -69,12 +74,38 @@ export class Crashes implements AsyncDisposable {
   #timer: NodeJS.Immediate | null = null
 
   static async open(options: CrashesOptions): Promise<Crashes> {
-    return new Crashes(options, await CrashFiles.open(options.stateDir, options.notice))
+    const crashes = new Crashes(options, await CrashFiles.open(options.stateDir, options.notice))
+    for (const held of await crashes.#evidence.read()) crashes.#left.set(held.app, held)
+    return crashes
   }
 
   private constructor(options: CrashesOptions, files: CrashFiles) {
     this.#options = options
     this.#files = files
+    const held = (): Held[] => [...this.#records].map(([app, record]) => ({ app, ...record }))
+    const all = (): Held[] => [...this.#left.values(), ...held()]
+    this.#evidence = new EvidenceFile(options.stateDir, options.clock, options.notice, all)
+  }
+
+  /** Of these apps some may have come: what an earlier gateway held against their requests still holds. */
+  see(names: Iterable<string>): void {
+    if (this.#left.size === 0) return
+    for (const name of names) {
+      const left = this.#left.get(name)
+      const settings = this.#options.app(name)?.settings.poison
+      if (!left || settings === undefined) continue
+      this.#left.delete(name)
+      if (settings === null || this.#records.has(name)) continue
+      const { version, evidence } = left
+      this.#records.set(name, { version, evidence: forget(evidence, settings, this.#options.clock.now()) })
+      this.#later(this.#untilExpiry(evidence, settings), () => this.#expire(name))
+      this.#tell(name)
+    }
+  }
+
+  /** Another process goes on, and reads what is on file. */
+  letGo(): Promise<void> {
+    return this.#evidence[Symbol.asyncDispose]()
   }
 
   /** An instance that served is lost. */
@@ -108,17 +139,20 @@ export class Crashes implements AsyncDisposable {
     this.#records.set(app, { ...record, evidence: noEvidence })
     this.#tell(app)
     this.#records.delete(app)
+    this.#evidence.changed()
     return true
   }
 
   forget(app: string): void {
     this.#records.delete(app)
+    this.#evidence.changed()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer)
     for (const { fall } of this.#pending.values()) if (fall) this.#settle(fall)
     if (this.#timer) clearImmediate(this.#timer)
+    await this.#evidence[Symbol.asyncDispose]()
     await this.#files[Symbol.asyncDispose]()
   }
 
@@ -143,7 +177,7 @@ export class Crashes implements AsyncDisposable {
     const evidence = accuse(before, crash, flights)
     if (evidence === before) return
     this.#records.set(app, { version, evidence })
-    this.#later(Math.max(1, expiryOf(evidence, settings) - now + 1), () => this.#expire(app))
+    this.#later(this.#untilExpiry(evidence, settings), () => this.#expire(app))
     this.#tell(app)
     this.#tellQuarantine(app, settings.for)
   }
@@ -168,6 +202,11 @@ export class Crashes implements AsyncDisposable {
     this.#records.set(name, { ...record, evidence })
     this.#tell(name)
     if (evidence.crashes.length === 0) this.#records.delete(name)
+    else this.#later(this.#untilExpiry(evidence, settings), () => this.#expire(name))
+  }
+
+  #untilExpiry(evidence: Evidence, settings: PoisonSettings): number {
+    return Math.max(1, expiryOf(evidence, settings) - this.#options.clock.now() + 1)
   }
 
   #tellQuarantine(name: string, time: number): void {
@@ -229,6 +268,7 @@ export class Crashes implements AsyncDisposable {
 
   #tell(app: string): void {
     const record = this.#records.get(app)
+    this.#evidence.changed()
     if (record) this.#options.suspect({ type: 'suspected', app, version: record.version, found: this.#found(app) })
   }
 

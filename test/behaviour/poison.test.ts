@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import fs from 'node:fs/promises'
 import test from 'node:test'
 import type { CrashesDocument } from '../../src/model/crash.ts'
+import { createFolder } from '../support/folder.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { type Answer, ask } from '../support/http.ts'
 import { failures, startLoad } from '../support/load.ts'
+import { end } from '../support/processes.ts'
 import { eventually } from '../support/wait.ts'
 
 async function crashesOf(gateway: Gateway, ...more: string[]): Promise<CrashesDocument> {
@@ -89,4 +91,30 @@ test('of requests whose bodies are kept, only those with the body that kills are
     suspects.map(({ shape, quarantined }) => [shape.replace(/[0-9a-f]{12}/, '…'), quarantined]),
     [['PUT /a #…', true]],
   )
+})
+
+test('a quarantine outlives its gateway, by an upgrade and by a kill, and can be cleared by the next', async () => {
+  await using folder = await createFolder({ apps: { 'boom.cjs': 'boom.cjs' }, config: { log: { access: 'none' } } })
+  await using first = await startGateway({ folder })
+  await first.events.ready('boom')
+  assert.equal((await ask(first, '/boom/boom')).status, 502)
+  assert.equal((await ask(first, '/boom/boom')).status, 503)
+  const [before] = (await crashesOf(first)).suspects
+  const since = first.events.mark()
+  const { code, stderr } = await folder.cli('upgrade')
+  assert.equal(code, 0, stderr)
+  const heir = await first.events.waitFor(({ event }) => event === 'listening', 'the new gateway', { since })
+  assert.equal((await ask(first, '/boom/boom')).status, 503)
+  end(Number(heir.pid))
+  await first.ended
+  await using second = await startGateway({ folder, args: ['--port', String(first.port)] })
+  assert.equal((await ask(second, '/boom/boom')).status, 503)
+  assert.equal((await ask(second, '/boom/')).status, 200)
+  const [after] = (await crashesOf(second)).suspects
+  const moved = Date.parse(after?.until ?? '') - Date.parse(before?.until ?? '')
+  assert.ok(Math.abs(moved) < 1_000, `${moved} ms`)
+  assert.deepEqual({ ...after, until: '' }, { ...before, until: '' })
+  assert.equal((await fs.stat(folder.path('.quaymaster/suspicions.json'))).mode & 0o777, 0o600)
+  await folder.cli('crashes', 'boom', '--clear')
+  assert.equal((await ask(second, '/boom/boom')).status, 502)
 })
