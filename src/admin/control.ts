@@ -36,6 +36,8 @@ export interface KeptVersion {
   readonly state: 'serving' | 'trial' | 'previous' | 'refused' | 'unproven'
   /** Why it was refused. */
   readonly reason: string | null
+  /** Whether `rollback` goes to it when it is told no version. */
+  readonly next: boolean
   readonly size: number
   /** ISO 8601. */
   readonly seen: string

@@ -112,7 +112,7 @@ function createProgram(done: (code: number) => void): Command {
     .description('put a file into the apps folder and wait until it has proved itself')
     .argument('<file>', 'the executable')
     .option('--as <name>', 'the name of the app (default: that of the file)')
-    .addHelpText('after', examples(['quaymaster deploy dist/server --as hello', 'exits 1 with the reason if refused']))
+    .addHelpText('after', outcomes(examples(['quaymaster deploy dist/server --as hello'])))
     .action(async (file: string, _, command: Command) => {
       const { runDeploy } = await import('./deploy.ts')
       done(await runDeploy(file, command.optsWithGlobals()))
@@ -133,7 +133,7 @@ function createProgram(done: (code: number) => void): Command {
     .description('go back to an earlier version until the file changes, or until restart')
     .argument('<app>', 'its name, as status shows it')
     .argument('[version]', 'as versions shows it; the beginning will do (default: the last that served)')
-    .addHelpText('after', examples(['quaymaster rollback hello'], ['quaymaster rollback hello 3fa9']))
+    .addHelpText('after', outcomes(examples(['quaymaster rollback hello'], ['quaymaster rollback hello 3fa9'])))
     .action(async (app: string, version: string | undefined, _, command: Command) => {
       const { runRollback } = await import('./versions.ts')
       done(await runRollback(app, version, command.optsWithGlobals()))
@@ -219,6 +219,10 @@ function examples(...lines: readonly (readonly [command: string, meaning?: strin
   const width = Math.max(...lines.map(([command]) => command.length))
   const shown = lines.map(([command, meaning]) => (meaning ? `${command.padEnd(width)}   ${meaning}` : command))
   return `\nExamples:\n${shown.map((line) => `  ${line}`).join('\n')}`
+}
+
+function outcomes(text: string): string {
+  return `${text}\n\nExit codes: 0 it serves; 1 it was refused, with the reason, and what served before goes on; 2 the command line is wrong.`
 }
 
 function port(text: string): number {

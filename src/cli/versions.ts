@@ -25,8 +25,9 @@ function table(app: string, versions: readonly KeptVersion[]): string {
   const line = (...[version, state, size, seen, reason]: readonly [string, string, string, string, string]): string => {
     return `${version.padEnd(12)}  ${state.padEnd(8)}  ${size.padStart(9)}  ${seen.padEnd(24)}  ${reason}`.trimEnd()
   }
-  const rows = versions.map(({ version, state, size, seen, reason }) => {
-    return line(version, state, String(size), seen, plainText(reason ?? '', false))
+  const rows = versions.map(({ version, state, size, seen, reason, next }) => {
+    const remark = [...(next ? ['rollback takes it'] : []), ...(reason === null ? [] : [plainText(reason, false)])]
+    return line(version, state, String(size), seen, remark.join('; '))
   })
   return `${[line('VERSION', 'STATE', 'BYTES', 'FIRST SEEN', ''), ...rows].join('\n')}\n`
 }

@@ -79,8 +79,22 @@ function checkApp(path: readonly Key[], app: unknown, defaults: unknown): Findin
     const reason = 'cannot be set together with command: an app is either run or only relayed to'
     findings.push(finding([...path, 'target'], reason))
   }
-  const min = delay(app, defaults, 'min', 100)
-  const max = delay(app, defaults, 'max', 30_000)
+  if (at(app, 'target') !== undefined) {
+    const idle = [['limits'], ['timeouts', 'idle'], ['timeouts', 'total']].filter(
+      (key) => at(app, ...key) !== undefined,
+    )
+    const reason = 'is not for an app with target: it is relayed to, not run'
+    findings.push(...idle.map((key) => finding([...path, ...key], reason)))
+  }
+  const streams = delay(app, defaults, 'stop', 'streams', 0)
+  const drain = delay(app, defaults, 'stop', 'drain', 10_000)
+  if (streams !== null && drain !== null && streams > drain && at(app, 'stop') !== undefined) {
+    const key = at(app, 'stop', 'streams') === undefined ? 'drain' : 'streams'
+    const reason = `makes streams end (within ${streams}ms) after the drain is over (${drain}ms)`
+    findings.push(finding([...path, 'stop', key], reason))
+  }
+  const min = delay(app, defaults, 'restart', 'min', 100)
+  const max = delay(app, defaults, 'restart', 'max', 30_000)
   if (min !== null && max !== null && min > max && at(app, 'restart') !== undefined) {
     const key = at(app, 'restart', 'max') === undefined ? 'min' : 'max'
     findings.push(
@@ -90,8 +104,8 @@ function checkApp(path: readonly Key[], app: unknown, defaults: unknown): Findin
   return findings
 }
 
-function delay(app: unknown, defaults: unknown, key: string, otherwise: number): number | null {
-  const written = at(app, 'restart', key) ?? at(defaults, 'restart', key)
+function delay(app: unknown, defaults: unknown, group: string, key: string, otherwise: number): number | null {
+  const written = at(app, group, key) ?? at(defaults, group, key)
   if (written === undefined) return otherwise
   const parsed = parseDuration(written)
   return parsed.ok ? parsed.value : null

@@ -146,7 +146,9 @@ export class Archive {
     const { pin, kept } = this.#past(app)
     // What was offered last is what lies in `apps/`.
     const over = pin?.over ?? kept.at(-1)?.digest ?? digest
-    this.#pin(app, over === digest ? null : { over, run: digest, reason: 'rolled back by the operator' })
+    const refused = kept.find((it) => it.digest === over)?.refused ?? null
+    const reason = `rolled back by the operator${refused === null ? '' : `; it had been refused: ${refused}`}`
+    this.#pin(app, over === digest ? null : { over, run: digest, reason })
   }
 
   /** The bytes in `apps/` count again. True when others ran instead. */

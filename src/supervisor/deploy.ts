@@ -26,6 +26,8 @@ export interface VersionStatus {
   readonly state: 'serving' | 'trial' | 'previous' | 'refused' | 'unproven'
   /** Why it was refused. */
   readonly reason: string | null
+  /** Whether `rollback` goes to it when it is told no version. */
+  readonly next: boolean
   readonly size: number
   /** ISO 8601. */
   readonly seen: string
@@ -62,11 +64,22 @@ export function versionsOf({ supervisor, intake }: Workshop, name: string): read
     if (it.refused !== null) return 'refused'
     return it.proven === null ? 'unproven' : 'previous'
   }
-  const kept = (intake()?.archive.list(name) ?? []).toSorted((a, b) => b.seen - a.seen)
-  return kept.map((it) => {
-    const { version, digest, size, seen, refused: reason } = it
-    return { version, digest, state: stateOf(it), reason, size, seen: new Date(seen).toISOString() }
-  })
+  const all = intake()?.archive.list(name) ?? []
+  const next = previous(all, good)
+  return all
+    .toSorted((a, b) => b.seen - a.seen)
+    .map((it) => {
+      const { version, digest, size, seen, refused: reason } = it
+      return {
+        version,
+        digest,
+        state: stateOf(it),
+        reason,
+        next: it === next,
+        size,
+        seen: new Date(seen).toISOString(),
+      }
+    })
 }
 
 /** Runs an earlier version in place of the file in `apps/`, until that file changes or the app is told to restart. */
@@ -80,15 +93,20 @@ export async function rollBack(shop: Workshop, name: string, wanted: string | nu
   const others = kept.filter((it) => it.digest !== serving?.digest)
   const fits = (it: Kept): boolean => it.version.startsWith(wanted ?? '') || it.digest.startsWith(wanted ?? '')
   const target =
-    wanted === null
-      ? others.filter((it) => it.proven !== null).sort((a, b) => (b.proven ?? 0) - (a.proven ?? 0))[0]
-      : (others.findLast(fits) ?? kept.findLast(fits))
+    wanted === null ? previous(kept, app.good?.launch.version) : (others.findLast(fits) ?? kept.findLast(fits))
   if (!target) {
     return no(wanted === null ? 'no earlier version of it has proved itself' : `no version ${wanted} of it is kept`)
   }
   if (target === serving) return no(`version ${target.version} is the one that serves`)
   intake.archive.rollBack(name, target.digest)
   return await follow(shop, name, intake.judgeAnew(name))
+}
+
+/** Of all but the version that serves, the one that proved itself last. */
+function previous(kept: readonly Kept[], good: string | undefined): Kept | undefined {
+  const serving = kept.findLast((it) => it.version === good)
+  const others = kept.filter((it) => it.digest !== serving?.digest && it.proven !== null)
+  return others.sort((a, b) => (b.proven ?? 0) - (a.proven ?? 0))[0]
 }
 
 /**

@@ -100,6 +100,11 @@ test('rollback goes back to the last version that served, sticks over an edit of
   )
   await folder.put('hello.cjs', hello('2'))
   await eventually(async () => (await states(gateway)).join() === 'serving,previous', { what: 'the second version' })
+  const { stdout } = await folder.cli('versions', 'hello')
+  assert.deepEqual(
+    stdout.split('\n').map((line) => line.endsWith('rollback takes it')),
+    [false, false, true, false],
+  )
   const back = await folder.cli('rollback', 'hello')
   assert.deepEqual([back.code, back.stderr], [0, ''])
   assert.equal(await body(gateway), 'hello 1\n')
@@ -110,6 +115,12 @@ test('rollback goes back to the last version that served, sticks over an edit of
   const forward = await folder.cli('restart', 'hello')
   assert.deepEqual([forward.code, forward.stderr], [0, ''])
   assert.equal(await body(gateway), 'hello 2\n')
+  await folder.put('hello.cjs', 'crash-on-boot.sh')
+  await gateway.events.waitFor(({ name, state }) => name === 'hello' && state === 'rejected', 'the refusal')
+  assert.equal((await folder.cli('rollback', 'hello')).code, 0)
+  assert.equal(await body(gateway), 'hello 1\n')
+  const why = (await gateway.app('hello')).rejected?.reason ?? ''
+  assert.match(why, /^rolled back by the operator; it had been refused: exited with code /)
 })
 
 test('a note is not written over a file of somebody else, nor through a link', async () => {
