@@ -6,7 +6,7 @@ import type { Clock } from '../lib/clock.ts'
 import { crashId } from '../model/crash.ts'
 import { queryNames, shapeOf } from '../model/poison.ts'
 import type { GatewayReport } from '../model/protocol.ts'
-import type { LostFlight } from '../model/testimony.ts'
+import { isWorthKeeping, type LostFlight } from '../model/testimony.ts'
 import type { Upstream } from '../model/route.ts'
 import type { Kept } from './keep.ts'
 import { isRunning } from './pulse.ts'
@@ -14,8 +14,6 @@ import type { Asked } from './read-head.ts'
 
 /** A connection breaks off a moment before nobody listens any more: how long that moment may be (milliseconds). */
 const deathTime = 25
-/** Flights of one run that are told in full. */
-const maxFlights = 64
 /** What is lost is told in batches (milliseconds). */
 const batchTime = 5
 /** For how long a death is remembered (milliseconds). */
@@ -80,7 +78,8 @@ export class Losses implements Disposable {
   ): Promise<boolean> {
     const { run } = upstream
     const found = this.#cases.get(run) ?? this.#open(sent.app, upstream, certain)
-    if (found.flights.length < maxFlights) found.flights.push(flightOf(sent, seen))
+    const flight = flightOf(sent, seen)
+    if (isWorthKeeping(found.flights, flight)) found.flights.push(flight)
     else found.more += 1
     if (certain) this.#close(run, found, true)
     if (found.fallen) found.timer ??= setTimeout(() => this.#tell(run, found), batchTime)

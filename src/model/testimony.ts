@@ -31,3 +31,16 @@ export interface LostFlight {
   /** It was suspected before, and no other suspect was at the instance with it. */
   readonly alone: boolean
 }
+
+/** Flights of one death that are kept in any case; and those beyond, of which only what they add is kept. */
+const plenty = 64
+const most = 128
+
+/**
+ * Whether one more flight is worth to be kept beside `kept`, of the same death: who takes down an app that hundreds are
+ * waiting for must not be lost among them, so beyond 64 whoever is alone in suspicion, or the first of its shape, still is.
+ */
+export function isWorthKeeping(kept: readonly LostFlight[], flight: LostFlight): boolean {
+  if (kept.length < plenty) return true
+  return kept.length < most && (flight.alone || kept.every(({ shape }) => shape !== flight.shape))
+}

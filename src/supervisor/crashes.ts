@@ -14,7 +14,7 @@ import {
 } from '../model/poison.ts'
 import type { Announcement, Fall, Suspected } from '../model/protocol.ts'
 import type { PoisonSettings } from '../model/settings.ts'
-import type { LostFlight, Testimony } from '../model/testimony.ts'
+import { isWorthKeeping, type LostFlight, type Testimony } from '../model/testimony.ts'
 import type { OutputLine } from '../observe/journal.ts'
 import { CrashFiles } from './crash-files.ts'
 import { EvidenceFile, type Held } from './evidence-file.ts'
@@ -38,7 +38,6 @@ export interface CrashesOptions {
 const settleTime = 300
 /** Lines of output in a report. */
 const lastLines = 20
-const maxFlights = 64
 /** Runs whose lost flights are kept although nobody said yet that they fell; and for how long (milliseconds). */
 const maxPending = 256
 const pendingTime = 10_000
@@ -119,10 +118,10 @@ export class Crashes implements AsyncDisposable {
   heard(testimony: Testimony): void {
     if (testimony.type === 'acquitted') return this.#acquit(testimony.app, testimony.shape, testimony.seq)
     const before = this.#pendingOf(testimony.run)
-    const room = maxFlights - before.flights.length
-    const flights = [...before.flights, ...testimony.flights.slice(0, room)]
-    const more = before.more + testimony.more + testimony.flights.length - Math.min(room, testimony.flights.length)
-    const seen = { ...before, flights, more }
+    const flights = [...before.flights]
+    for (const flight of testimony.flights) if (isWorthKeeping(flights, flight)) flights.push(flight)
+    const total = before.flights.length + before.more + testimony.flights.length + testimony.more
+    const seen = { ...before, flights, more: total - flights.length }
     this.#pending.set(testimony.run, seen)
     if (seen.fall) this.#accuse(seen.fall, seen)
   }
