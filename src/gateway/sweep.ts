@@ -21,6 +21,7 @@ export class Sweep implements Disposable {
   readonly #clock: Clock
   readonly #watched = new Set<Waiting>()
   #timer: NodeJS.Timeout | null = null
+  #coming: NodeJS.Immediate | null = null
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -28,7 +29,7 @@ export class Sweep implements Disposable {
 
   add(waiting: Waiting): void {
     this.#watched.add(waiting)
-    this.#timer ??= setInterval(() => this.#look(), beat).unref()
+    this.#timer ??= setInterval(() => this.#beat(), beat).unref()
   }
 
   delete(waiting: Waiting): void {
@@ -38,10 +39,22 @@ export class Sweep implements Disposable {
 
   [Symbol.dispose](): void {
     if (this.#timer) clearInterval(this.#timer)
-    this.#timer = null
+    if (this.#coming) clearImmediate(this.#coming)
+    this.#timer = this.#coming = null
   }
 
-  #look(): void {
+  /**
+   * Timers come before sockets. After a moment in which this thread did not run, asleep or crowded out, what came in time
+   * would be judged unread: an immediate comes behind what the sockets have.
+   */
+  #beat(): void {
+    this.#coming ??= setImmediate(() => {
+      this.#coming = null
+      this.#judge()
+    })
+  }
+
+  #judge(): void {
     const now = this.#clock.now()
     for (const waiting of this.#watched) {
       if (now >= waiting.deadline) waiting.late(now)

@@ -86,8 +86,8 @@ export class InstanceRoll implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     // After it was let go the file is another gateway's.
     if (this.#closed) return
-    await this.#writing
-    await this.#next
+    // A write that another one waits for is followed by that one: until there is none, lest it brings the file back.
+    for (let one = this.#next ?? this.#writing; one !== null; one = this.#next ?? this.#writing) await one
     this.#closed = true
     if (this.#instances.size === 0) await rm(pathIn(this.#stateDir), { force: true }).catch(() => {})
   }

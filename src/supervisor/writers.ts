@@ -54,8 +54,8 @@ function keyOf(file: OnDisk): string {
 /** How long the event loop may be kept by one slice of a scan, in milliseconds. */
 const slice = 2
 
-/** A scan that takes longer than this is given up: better a start too early than none. */
-const scanLimit = 1_000
+/** A scan that takes longer than this, on a machine that is busy, is given up: better a start too early than none. */
+const scanLimit = 5_000
 
 /**
  * Looks at every file descriptor there is. Reading /proc never waits for a disk, and a synchronous call is a tenth of

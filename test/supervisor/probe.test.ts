@@ -138,15 +138,14 @@ test('a probe of a run that ends meanwhile is not answered', async () => {
   await using stage = await open()
   const run = stage.spawn('sleep 30')
   await stage.spawned(run)
-  const wish = { type: 'probe', run, purpose: 'readiness', after: 50, address: null, path: null } as const
+  const wish = { type: 'probe', run, purpose: 'readiness', after: 200, address: null, path: null } as const
   stage.processes.probe({ ...wish, status: [], timeout: 1_000, stall: 0 })
   stage.processes.kill(run)
   await stage.exited(run)
-  await new Promise((resolve) => setTimeout(resolve, 100))
-  assert.deepEqual(
-    stage.reports.map((event) => event.type),
-    ['spawned', 'exited'],
-  )
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  // On a slow machine its turn may come before the end.
+  const types = stage.reports.map(({ type }) => type)
+  assert.deepEqual(types.slice(types.indexOf('exited')), ['exited'])
 })
 
 test('the most specific listener is the one that answers', () => {
