@@ -56,9 +56,9 @@ export class Connection implements Waiting {
     socket.once('close', () => this.#closed())
   }
 
-  /** Nothing of a request is there. */
+  /** Nothing of a request is there, and of a response nothing is left here. */
   get isIdle(): boolean {
-    return this.#state === is.reading && this.#inbox.size === 0
+    return this.#state === is.reading && this.#inbox.size === 0 && !this.out.isWaiting
   }
 
   get ahead(): number {
@@ -131,6 +131,7 @@ export class Connection implements Waiting {
     this.#leftover = is.maxLeftover
     this.deadline = this.#front.clock.now() + is.lingerTime
     this.#inbox.clear()
+    this.out.flush()
     this.socket.end()
     this.resume()
   }
@@ -274,6 +275,7 @@ export class Connection implements Waiting {
     this.served = null
     if (served !== null) served.left()
     if (this.#state === is.detached) return
+    this.out.flush()
     // What it was sent last may still be on its way out.
     if (this.#state === is.lingering) this.socket.destroySoon()
     else this.socket.destroy()

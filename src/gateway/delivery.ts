@@ -111,7 +111,7 @@ export class Delivery implements LinkUser {
     kept?.writeTo(link.out)
     if (connection.bodyRead) {
       link.out.last(null)
-      link.out.flush()
+      link.out.flushSoon()
       return this.#sent()
     }
     this.#phase = sending
@@ -179,7 +179,7 @@ export class Delivery implements LinkUser {
 
   flush(): boolean {
     const { connection, clock, door } = this.#errand
-    const more = connection.out.flush()
+    const more = this.#whole && connection.ahead === 0 ? connection.out.flushSoon() : connection.out.flush()
     this.#stalled = !more
     if (this.#phase === tunnelling) this.#passed()
     else if (!more) connection.deadline = clock.now() + door.timeouts.stall

@@ -24,6 +24,7 @@ import { Shelf } from './keep.ts'
 import { Losses } from './losses.ts'
 import { Proxies } from './origin.ts'
 import { createProxyEngine } from './proxy-relay.ts'
+import { handOver } from './outlet.ts'
 import type { Places } from './places.ts'
 import { openRoom, type Room } from './room.ts'
 import type { Front } from './served.ts'
@@ -183,6 +184,7 @@ export class Gateway implements AsyncDisposable {
     if (this.#door.closing) return
     this.#door.closing = true
     for (const server of this.#servers) server.close()
+    handOver()
     for (const connection of this.#connections) if (connection.isIdle) connection.socket.destroy()
     this.#lobby[Symbol.dispose]()
     this.#door.hold[Symbol.dispose]()
@@ -237,6 +239,7 @@ export class Gateway implements AsyncDisposable {
     for (const timer of this.#cuts.values()) clearTimeout(timer)
     const closed = this.#servers.map((server) => new Promise((resolve) => server.once('close', resolve).close()))
     this.#door.inflight.cutAll()
+    handOver()
     for (const { socket } of this.#connections) socket.destroy()
     this.#door.losses[Symbol.dispose]()
     this.#door.upstreams[Symbol.dispose]()

@@ -19,11 +19,39 @@ const roomSize = 80 * 1024
 
 /** Up to this size a piece is written past the stream: it nearly always fits into the kernel at once. */
 const maxDirect = 16 * 1024
+/** Up to this size a piece waits for the end of the turn: a small message, or the head of a large one. */
+const maxWaiting = 4 * 1024
+/** With fewer than this many a turn, on average, a piece does not wait: the end of a turn costs more than it saves. */
+const fewest = 3
+/** Of those that do not wait one in so many does all the same, to see how many there are now. A power of two. */
+const lookEvery = 16
+
 /** How a stream tells its `_write` that there is nothing to encode. */
 const asBytes = 'buffer' as BufferEncoding
 
 /** The one buffer messages are put together in. Whoever takes it leaves null; see `flush` for when it comes back. */
 let spare: Buffer | null = null
+
+/** Pieces that wait, one behind the other: small ones, so that copying them costs next to nothing. */
+let tray: Buffer = Buffer.allocUnsafeSlow(64 * 1024)
+let trayEnd = 0
+let waiting: Outlet[] = []
+/** How many waited at the end of a turn: a running average. */
+let crowd: number = fewest
+let alone = 0
+
+/**
+ * Hands over all that waits for the end of this turn of the event loop. With many clients a turn has bytes of several,
+ * and to read all of them before anything is written costs about a tenth less (measured, 64 clients): whoever gets the
+ * pieces is woken for the first and runs, mostly, until the last.
+ */
+export function handOver(): void {
+  const all = waiting
+  waiting = []
+  crowd += (all.length - crowd) / 8
+  for (const one of all) one.sendWaiting()
+  if (waiting.length === 0) trayEnd = 0
+}
 
 /**
  * Where a message leaves on one socket: head, framing and data are gathered and leave in one write for each read on the
@@ -36,6 +64,8 @@ export class Outlet {
   #chunked = false
   /** Where the last head begins in the room, -1 when it was handed over. */
   #head = -1
+  /** What waits for the end of the turn, in the tray. */
+  #waiting: Buffer | null = null
   /** A piece that was written past the stream is not yet with the kernel. */
   #isUnderway = false
 
@@ -110,15 +140,55 @@ export class Outlet {
     return !this.#isUnderway && this.#socket.writableLength === 0
   }
 
-  /** Calls when the kernel has all that was handed over; never if the socket is destroyed before, which its `close` tells. */
+  /** Whether something waits for the end of the turn, which nobody but `flush` should come before. */
+  get isWaiting(): boolean {
+    return this.#waiting !== null
+  }
+
+  /** Calls when the kernel has all that was gathered; never if the socket is destroyed before, which its `close` tells. */
   emptied(then: () => void): void {
+    this.flush()
     this.#socket.write('', () => {
       if (!this.#socket.destroyed) then()
     })
   }
 
+  /**
+   * As `flush`, but at the end of this turn of the event loop, if there are enough others that do the same. Only for what
+   * the kernel is going to take at once: for who has read what came before, as whoever waits for just this message has.
+   */
+  flushSoon(): boolean {
+    const room = this.#room
+    const size = this.#at
+    if (room === null || size > maxWaiting || this.isWaiting || !this.isEmpty) return this.flush()
+    if (trayEnd + size > tray.length) return this.flush()
+    if (waiting.length === 0) {
+      if (crowd < fewest && (++alone & (lookEvery - 1)) !== 0) return this.flush()
+      setImmediate(handOver)
+    }
+    waiting.push(this)
+    room.copy(tray, trayEnd, 0, size)
+    this.#waiting = tray.subarray(trayEnd, (trayEnd += size))
+    this.#room = null
+    this.#at = 0
+    this.#head = -1
+    if (room.length === roomSize) spare = room
+    return true
+  }
+
+  /** For `handOver`, and for what must not come before what waits. */
+  sendWaiting(): void {
+    const piece = this.#waiting
+    this.#waiting = null
+    if (piece === null || this.#socket.destroyed) return
+    this.#write(piece)
+    // Until all of it is with the kernel it needs its memory, as the pieces behind it do.
+    if (!this.isEmpty && piece.buffer === tray.buffer) tray = Buffer.allocUnsafeSlow(tray.length)
+  }
+
   /** Hands over what was gathered. False when the socket has enough for now and will `drain`. */
   flush(): boolean {
+    this.sendWaiting()
     const room = this.#room
     const socket = this.#socket
     if (room === null) return !socket.writableNeedDrain

@@ -11,6 +11,7 @@ export function turnAway(connection: Connection, { journal, clock }: Door, { cod
   const { status, source } = errors[code]
   const id = newId()
   const reply = problemReply({ code, detail, requestId: id, retryAfter: null })
+  connection.out.flush()
   connection.socket.write(replyBytes(reply, id, 'close', false))
   connection.close()
   journal.write({

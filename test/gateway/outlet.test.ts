@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { test } from 'node:test'
 
-import { Outlet } from '../../src/gateway/outlet.ts'
+import { handOver, Outlet } from '../../src/gateway/outlet.ts'
 import { NONE } from '../../src/http/framing.ts'
 import { eventually } from '../support/wait.ts'
 
@@ -92,4 +92,137 @@ test('a write to who is gone destroys the socket with the reason', async () => {
   assert.equal(pair.near.destroyed, true)
   out.text('nobody', NONE)
   out.flush()
+})
+
+/** Until the event loop has come round: what waits for the end of its turn is out then. */
+async function turn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** Another outlet whose pieces are of no interest: in a crowd pieces wait. */
+async function crowded(others: readonly Outlet[]): Promise<void> {
+  for (let round = 0; round < 40; round++) {
+    for (const other of others) {
+      other.text('.', NONE)
+      other.flushSoon()
+    }
+    await turn()
+  }
+}
+
+test('small pieces of many leave at the end of the turn, each whole and in its order', async () => {
+  await using pairs = new AsyncDisposableStack()
+  const all = []
+  for (let count = 0; count < 5; count++) all.push(pairs.use(await connected()))
+  const outs = all.map(({ near }) => new Outlet(near))
+  await crowded(outs)
+  const before = all.map(({ near }) => near.bytesWritten)
+  outs.forEach((out, index) => {
+    out.text(`first of ${index};`, NONE)
+    out.flushSoon()
+    assert.equal(out.isWaiting, true)
+  })
+  assert.deepEqual(
+    all.map(({ near }) => near.bytesWritten),
+    before,
+  )
+  // One has more to say in the same turn, one is closed, one is closed without a word.
+  outs[1]?.text('second', NONE)
+  outs[1]?.flush()
+  outs[2]?.flush()
+  all[2]?.near.end()
+  all[3]?.near.destroy()
+  await turn()
+  assert.deepEqual(
+    outs.map(({ isWaiting }) => isWaiting),
+    outs.map(() => false),
+  )
+  const said = await Promise.all(
+    all.map(async ({ near, far }) => {
+      let text = ''
+      far.setEncoding('latin1').on('data', (piece: string) => (text += piece))
+      far.resume()
+      near.end()
+      await once(far, 'end')
+      return text.replaceAll('.', '')
+    }),
+  )
+  assert.deepEqual(said, ['first of 0;', 'first of 1;second', 'first of 2;', '', 'first of 4;'])
+})
+
+test('what waits is not overtaken, by what is written past it neither', async () => {
+  await using pairs = new AsyncDisposableStack()
+  const all = []
+  for (let count = 0; count < 4; count++) all.push(pairs.use(await connected()))
+  const outs = all.map(({ near }) => new Outlet(near))
+  await crowded(outs)
+  const [pair] = all
+  const [out] = outs
+  assert.ok(pair && out)
+  let text = ''
+  pair.far.setEncoding('latin1').on('data', (piece: string) => (text += piece))
+  pair.far.resume()
+  out.text('one ', NONE)
+  out.flushSoon()
+  assert.equal(out.isWaiting, true)
+  const emptied = new Promise<void>((resolve) => out.emptied(resolve))
+  assert.equal(out.isWaiting, false)
+  pair.near.write('two ')
+  out.text('three ', NONE)
+  out.flushSoon()
+  handOver()
+  pair.near.end('four')
+  await emptied
+  await once(pair.far, 'end')
+  assert.equal(text.replaceAll('.', ''), 'one two three four')
+})
+
+test('somebody alone does not wait', async () => {
+  await using pair = await connected()
+  const out = new Outlet(pair.near)
+  let waited = 0
+  for (let round = 0; round < 100; round++) {
+    out.text('.', NONE)
+    out.flushSoon()
+    if (out.isWaiting) waited += 1
+    await turn()
+  }
+  assert.ok(waited < 30, `${waited} of 100 waited`)
+})
+
+test('a piece the kernel does not take at once keeps its memory', async () => {
+  await using pairs = new AsyncDisposableStack()
+  const all = []
+  for (let count = 0; count < 4; count++) all.push(pairs.use(await connected()))
+  const outs = all.map(({ near }) => new Outlet(near))
+  await crowded(outs)
+  const [pair] = all
+  const [out, ...others] = outs
+  assert.ok(pair && out)
+  let sent = ''
+  // Nobody reads: at some piece the kernel is full.
+  for (let round = 0; out.isEmpty; round++) {
+    assert.ok(round < 10_000, 'the kernel takes everything')
+    const text = `${round}:`.padEnd(4_000, String(round % 10))
+    out.text(text, NONE)
+    out.flushSoon()
+    sent += text
+    for (const other of others) {
+      other.text('x', NONE)
+      other.flushSoon()
+    }
+    await turn()
+  }
+  // What comes after it would lie where it lies, had its memory been given away.
+  for (const other of others) {
+    other.text('x'.repeat(4_000), NONE)
+    other.flushSoon()
+  }
+  await turn()
+  let received = ''
+  pair.near.end()
+  pair.far.setEncoding('latin1').on('data', (piece: string) => (received += piece))
+  pair.far.resume()
+  await once(pair.far, 'end')
+  assert.ok(received.replaceAll('.', '') === sent, 'other bytes than were sent')
 })

@@ -92,7 +92,11 @@ export const response: readonly Mutant[] = [
     "return head.side === 'response' && !head.isTrailer",
     "return head.side === 'response'",
   ]),
-  mutant(69, 'what was valid before is kept back', [connection, 'this.out.flush()', '']),
+  mutant(69, 'what was valid before is kept back', [
+    connection,
+    'this.out.flush()\n    this.#forget()',
+    'this.#forget()',
+  ]),
   mutant(70, 'the coding wins and the connection is used again', codingWins),
   mutant(71, 'a length is read as far as it goes', looseLength),
   mutant(71, 'the first length counts', firstLength),
@@ -256,8 +260,8 @@ export const response: readonly Mutant[] = [
   ]),
   mutant(86, 'the answer waits for the end of the upload', [
     delivery,
-    'const more = connection.out.flush()',
-    'const more = !connection.bodyRead || connection.out.flush()',
+    'connection.out.flushSoon() : connection.out.flush()',
+    'connection.out.flushSoon() : !connection.bodyRead || connection.out.flush()',
   ]),
   mutant(87, 'Expect is not passed on', ['http/names.ts', "expect: 'control'", "expect: 'hop'"]),
   mutant(87, 'the 100 of the app is kept', [link, 'this.user?.interim(head)', '']),
