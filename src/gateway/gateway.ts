@@ -181,10 +181,10 @@ export class Gateway implements AsyncDisposable {
 
   /** New connections are refused from now on; requests that wait are told 503; those in flight go on. */
   async stopAccepting(): Promise<void> {
+    handOver()
     if (this.#door.closing) return
     this.#door.closing = true
     for (const server of this.#servers) server.close()
-    handOver()
     for (const connection of this.#connections) if (connection.isIdle) connection.socket.destroy()
     this.#lobby[Symbol.dispose]()
     this.#door.hold[Symbol.dispose]()
@@ -239,7 +239,6 @@ export class Gateway implements AsyncDisposable {
     for (const timer of this.#cuts.values()) clearTimeout(timer)
     const closed = this.#servers.map((server) => new Promise((resolve) => server.once('close', resolve).close()))
     this.#door.inflight.cutAll()
-    handOver()
     for (const { socket } of this.#connections) socket.destroy()
     this.#door.losses[Symbol.dispose]()
     this.#door.upstreams[Symbol.dispose]()
@@ -251,9 +250,8 @@ export class Gateway implements AsyncDisposable {
 
   /** A run with something in flight that neither serves nor drains is past its deadline, or dead. */
   #cutSoon(run: number): void {
-    const { inflight } = this.#door
-    inflight.forget(run)
-    if (inflight.count(run) === 0 || this.#cuts.has(run)) return
+    this.#door.inflight.forget(run)
+    if (this.#door.inflight.count(run) === 0 || this.#cuts.has(run)) return
     const timer = setTimeout(() => {
       this.#cuts.delete(run)
       this.cut(run)

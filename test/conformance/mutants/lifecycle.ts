@@ -31,8 +31,8 @@ export const lifecycle: readonly Mutant[] = [
   ]),
   mutant(114, 'a body may take its time', [
     delivery,
-    'connection.deadline = now + timeouts.body',
-    'connection.deadline = now + timeouts.body * 1e6',
+    'clock.now() + door.timeouts.body',
+    'clock.now() + door.timeouts.body * 1e6',
   ]),
   mutant(114, 'one byte now and then is enough', [
     upload,

@@ -95,10 +95,10 @@ export const upgrade: readonly Mutant[] = [
   ]),
   mutant(101, 'an idle tunnel is cut', [
     delivery,
-    'until(clock.now(), timeouts.tunnel)',
-    'until(clock.now(), timeouts.tunnel || 50)',
+    'until(clock.now(), door.timeouts.tunnel)',
+    'until(clock.now(), door.timeouts.tunnel || 50)',
   ]),
-  mutant(101, 'a tunnel has no limit', [delivery, 'until(clock.now(), timeouts.tunnel)', 'until(clock.now(), 0)']),
+  mutant(101, 'a tunnel has no limit', [delivery, 'until(clock.now(), door.timeouts.tunnel)', 'until(clock.now(), 0)']),
   mutant(101, 'a tunnel is not in flight', [
     delivery,
     'this.#errand.status = 101',
