@@ -70,17 +70,25 @@ function rowsOf(app: AppStatus): readonly (readonly string[])[] {
   ]
 }
 
-function remarksOf({ state, reason, rejected, instances }: AppStatus): readonly string[] {
+function remarksOf({ name, state, reason, rejected, instances, quarantined }: AppStatus): readonly string[] {
   const remarks = []
   if (reason !== null && state !== 'off') remarks.push(reason)
   if (rejected) {
     const which = rejected.version === '-' ? 'The new file' : `Version ${shortVersion(rejected.version)}`
     remarks.push(`${which} was rejected and the one before it serves on: ${rejected.reason}`)
   }
+  for (const { shape, until, crashes } of quarantined.slice(0, maxQuarantined)) {
+    const why = `it was in flight at ${crashes.length} ${crashes.length === 1 ? 'crash' : 'crashes'}`
+    remarks.push(`${shape} gets a 503 until ${until.slice(11, 19)} UTC: ${why} (quaymaster crashes ${name})`)
+  }
+  if (quarantined.length > maxQuarantined) remarks.push(`… and ${quarantined.length - maxQuarantined} others`)
   for (const { state, note } of instances) if (state === 'ready' && note !== null) remarks.push(note)
   for (const { run, socket } of instances) if (socket !== null) remarks.push(`Run ${run} listens on ${socket}`)
   return remarks
 }
+
+/** Lines about quarantined requests, an app. */
+const maxQuarantined = 3
 
 /** A file name may have 255 characters, and would push everything else out of the window. */
 function short(name: string): string {

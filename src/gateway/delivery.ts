@@ -102,7 +102,7 @@ export class Delivery implements LinkUser {
   }
 
   linked(link: Link): void {
-    const { connection, head, kept, clock, door } = this.#errand
+    const { connection, head, kept, door } = this.#errand
     this.#link = link
     this.#reused = link.used > 0
     link.begin(this, head.method)
@@ -115,7 +115,7 @@ export class Delivery implements LinkUser {
       return this.#sent()
     }
     this.#phase = sending
-    connection.deadline = clock.now() + door.timeouts.body
+    connection.deadline = door.clock.now() + door.timeouts.body
     this.#upload = new Upload(connection, link, this, kept)
     this.#upload.start()
   }
@@ -137,7 +137,8 @@ export class Delivery implements LinkUser {
   /** The client takes bytes again. */
   clientDrained(): void {
     this.#stalled = false
-    if (this.#phase === answering) this.#errand.connection.deadline = until(this.#errand.clock.now(), this.#route.idle)
+    if (this.#phase === answering)
+      this.#errand.connection.deadline = until(this.#errand.door.clock.now(), this.#route.idle)
     this.#link?.socket.resume()
   }
 
@@ -178,12 +179,13 @@ export class Delivery implements LinkUser {
   }
 
   flush(): boolean {
-    const { connection, clock, door } = this.#errand
+    const { connection, door } = this.#errand
     const more = this.#whole && connection.ahead === 0 ? connection.out.flushSoon() : connection.out.flush()
     this.#stalled = !more
     if (this.#phase === tunnelling) this.#passed()
-    else if (!more) connection.deadline = clock.now() + door.timeouts.stall
-    else if (this.#phase === answering && this.#route.idle > 0) connection.deadline = clock.now() + this.#route.idle
+    else if (!more) connection.deadline = door.clock.now() + door.timeouts.stall
+    else if (this.#phase === answering && this.#route.idle > 0)
+      connection.deadline = door.clock.now() + this.#route.idle
     if (this.#whole && !connection.bodyRead) {
       this.#upload?.stop()
       connection.stopBody()
@@ -220,10 +222,10 @@ export class Delivery implements LinkUser {
   released(): void {
     this.#link = null
     this.#phase = leaving
-    const { connection, clock, door } = this.#errand
+    const { connection, door } = this.#errand
     if (connection.out.isEmpty) return this.#done()
     // What it got so far stays in flight until it has it: an app that drains is not done before.
-    connection.deadline = clock.now() + door.timeouts.stall
+    connection.deadline = door.clock.now() + door.timeouts.stall
     connection.out.emptied(() => this.#done())
   }
 
@@ -240,10 +242,10 @@ export class Delivery implements LinkUser {
 
   #part(): void {
     this.#parts = true
-    const { connection, clock, mayPersist } = this.#errand
+    const { connection, door, mayPersist } = this.#errand
     if (this.#parting === null || this.#link === null || this.#phase > tunnelling || this.#whole) return
     const step = this.#parting.part(connection.socket, this.#link.socket, !mayPersist)
-    if (step === 'leaving') connection.deadline = clock.now() + lingering
+    if (step === 'leaving') connection.deadline = door.clock.now() + lingering
     if (step !== 'over') return
     connection.out.last(null)
     connection.out.flush()
@@ -252,10 +254,10 @@ export class Delivery implements LinkUser {
   }
 
   #sent(): void {
-    const { connection, clock } = this.#errand
+    const { connection, door } = this.#errand
     if (this.#phase <= awaiting) {
       this.#phase = awaiting
-      connection.deadline = until(clock.now(), this.#route.response)
+      connection.deadline = until(door.clock.now(), this.#route.response)
     }
     this.#link?.sent()
   }
@@ -271,8 +273,7 @@ export class Delivery implements LinkUser {
   }
 
   #watchTunnel(): void {
-    const { connection, door, clock } = this.#errand
-    connection.deadline = until(clock.now(), door.timeouts.tunnel)
+    this.#errand.connection.deadline = until(this.#errand.door.clock.now(), this.#errand.door.timeouts.tunnel)
   }
 
   #done(): void {

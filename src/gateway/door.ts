@@ -8,6 +8,7 @@ import type { Sessions } from './auth/sessions.ts'
 import type { Credentials } from './auth/tokens.ts'
 import type { Hold } from './hold.ts'
 import type { Inflight } from './inflight.ts'
+import type { Coping } from './coping.ts'
 import type { Shelf } from './keep.ts'
 import type { Losses } from './losses.ts'
 import type { RelayEngine } from './relay.ts'
@@ -16,7 +17,7 @@ import type { Trials } from './trials.ts'
 import type { Upstreams } from './upstreams.ts'
 
 /** What of the gateway is told to apps and clients. */
-export type Home = Readonly<Pick<Door, 'cookie' | 'port' | 'timeouts'>>
+export type Home = Readonly<Pick<Door, 'clock' | 'cookie' | 'port' | 'timeouts'>>
 
 /** What every request passes on its way: the parts of one gateway. The first four are replaced while it runs. */
 export interface Door {
@@ -37,6 +38,7 @@ export interface Door {
   readonly shelf: Shelf
   readonly suspects: Suspects
   readonly trials: Trials
+  readonly coping: Coping
   /** Connections to instances of ours. */
   readonly upstreams: Upstreams
   /** To hosts we do not run. */

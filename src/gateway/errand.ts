@@ -1,4 +1,3 @@
-import type { Clock } from '../lib/clock.ts'
 import type { Return } from './incoming.ts'
 import type { Kept } from './keep.ts'
 import type { Passage } from './outgoing.ts'
@@ -7,7 +6,6 @@ import type { Try } from './trials.ts'
 
 /** The exchange a delivery is made for. */
 export interface Errand extends Passage, Return {
-  readonly clock: Clock
   /** When its head was there, on the clock. */
   readonly since: number
   /** Whether the connection may go on after this response, if nothing in the exchange forbids it. */

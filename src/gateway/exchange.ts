@@ -1,6 +1,5 @@
 import type { Head } from '../http/head.ts'
 import type { Reply } from '../http/replies.ts'
-import type { Clock } from '../lib/clock.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 import { admit, type Ask, type Refusal, subjectFor } from '../model/admission.ts'
 import type { Match, Route, Upstream } from '../model/route.ts'
@@ -41,7 +40,6 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
   readonly head: Head
   readonly method: string
   readonly traffic: { in: number; out: number }
-  readonly clock: Clock
   asked: Asked = nothingAsked
   app = ''
   run: number | null = null
@@ -78,7 +76,6 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
     this.id = this.story.id
     this.since = this.story.since
     this.traffic = this.story.traffic
-    this.clock = door.clock
   }
 
   get mayPersist(): boolean {
@@ -110,7 +107,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
     if (asked.path.startsWith('/-') && serveOwn(this, door)) return
     if (door.closing) return this.refuse(closing)
     // 3 who it is
-    const showing = { head, upgrade: asked.upgrade !== '', cookie: door.cookie, now: this.clock.wall() }
+    const showing = { head, upgrade: asked.upgrade !== '', cookie: door.cookie, now: this.door.clock.wall() }
     this.#identity = identify(showing, door.credentials, door.sessions)
     const { caller } = this.#identity
     if (caller.kind === 'known') this.story.subject = caller.subject
@@ -149,7 +146,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
   #beware(match: Match, upstreams: readonly Upstream[], now: number): void {
     this.#aim(match, this.run)
     const { route } = match
-    if (isInDoubt(this, route)) return gather(this, () => this.#attempt(this.clock.now()))
+    if (isInDoubt(this, route)) return gather(this, () => this.#attempt(this.door.clock.now()))
     const turn = (this.#tries ??= new Tries()).turn(this, route, upstreams, this.door)
     if (turn === 'wait') this.#wait(route, this.door.suspects.queue, route.hold.for - this.story.held, false)
     else if ('code' in turn) this.refuse(turn)
@@ -166,9 +163,10 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
   }
 
   #wait(route: Route, hold: Hold, time: number, refused: boolean): void {
-    const since = this.clock.now()
+    const since = this.door.clock.now()
+    if (this.story.held === 0) this.door.coping.add(route.app, 'held')
     const waited = (held: Held): void => {
-      const now = this.clock.now()
+      const now = this.door.clock.now()
       this.story.held += now - since
       if (this.#over) return
       if (refused) this.#tries?.avoid.clear()
@@ -193,7 +191,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
 
   #sendRemote(match: Match, url: string): void {
     this.#aim(match, null)
-    this.door.inflight.enter(this, this.clock.now())
+    this.door.inflight.enter(this, this.door.clock.now())
     relayRemote(this, this.door.remotes, url, match).then(
       (outcome) => this.ended(outcome.kind === 'failed' ? outcome : null, this.persist),
       (error: unknown) => this.failed(error),
@@ -222,7 +220,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
 
   #settle(again: Again, failure: Failure): void {
     if (this.#over) return
-    if (again !== 'no') return this.#attempt(this.clock.now())
+    if (again !== 'no') return this.#attempt(this.door.clock.now())
     const isKnown = this.#identity.caller.kind === 'known'
     const refused = lost(failure, this.#route, isKnown ? this.door.losses.crashOf(this.run) : null)
     if (failure.reached !== 'answering') return this.refuse(refused)

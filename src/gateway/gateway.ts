@@ -1,72 +1,41 @@
 import { createServer, type Server } from 'node:net'
 
-import { defaultTimeouts } from '../config/complete.ts'
-import type { Clock } from '../lib/clock.ts'
 import { fileLimit } from '../lib/file-limit.ts'
 import type { ListeningSockets } from '../lib/running.ts'
-import type { ClientTimeouts } from '../model/settings.ts'
-import type { GatewayReport, Traffic } from '../model/protocol.ts'
-import type { Route, RouteChange, RouteIndex } from '../model/route.ts'
+import type { Traffic } from '../model/protocol.ts'
+import type { Route, RouteChange } from '../model/route.ts'
 import { changeIndex, emptyIndex, type OwnIndex } from '../model/route-index.ts'
-import type { Journal } from '../observe/journal.ts'
-import { Attempts } from './auth/attempts.ts'
-import { Sessions, type SessionOptions } from './auth/sessions.ts'
 import { type Auth, Credentials } from './auth/tokens.ts'
 import { Connection } from './connection.ts'
+import { createDoor, type DoorOptions } from './create-door.ts'
 import type { Door } from './door.ts'
 import { Exchange } from './exchange.ts'
-import { Hold } from './hold.ts'
-import { type InFlight, Inflight } from './inflight.ts'
+import type { InFlight } from './inflight.ts'
 import { emptied } from './leave.ts'
 import { listen } from './listen.ts'
 import { Lobby } from './lobby.ts'
-import { Shelf } from './keep.ts'
-import { Losses } from './losses.ts'
 import { Proxies } from './origin.ts'
-import { createProxyEngine } from './proxy-relay.ts'
 import { handOver } from './outlet.ts'
-import type { Places } from './places.ts'
-import { openRoom, type Room } from './room.ts'
+import { openRoom } from './room.ts'
 import type { Front } from './served.ts'
 import { Sweep } from './sweep.ts'
-import { Suspects } from './suspects.ts'
-import { Trials } from './trials.ts'
 import { turnAway } from './turn-away.ts'
-import { Upstreams } from './upstreams.ts'
 import { refusal, refusalOf } from './verdict.ts'
 
 /** A run that left the table may have sent its last bytes a moment before; later than this what is left is cut. */
 const lastWords = 250
-/** At most one report that an app is wanted, an app, in this many ms. */
-const wantEvery = 1_000
 
-export interface GatewayOptions {
+export interface GatewayOptions extends DoorOptions {
   /** `localhost` listens on 127.0.0.1 and ::1. */
   readonly host: string
-  /** 0 takes a free one. */
-  readonly port: number
-  readonly auth: Auth
-  readonly journal: Journal
-  readonly clock: Clock
-  readonly report: (report: GatewayReport) => void
   /** Share the port with other gateways of ours (SO_REUSEPORT). Default: the port is ours alone. */
   readonly reusePort?: boolean
   /** Sockets that listen already. Default: new ones. */
   readonly inherited?: ListeningSockets | undefined
   /** Connections are taken, but wait for `open` before a byte of them is read. Default: they do not. */
   readonly waits?: boolean
-  /** Default: a key of this gateway's own, and nobody else to tell of a sign-out. */
-  readonly sessions?: SessionOptions
-  /** Called with the address of each sign-in that fails. Default: there is nobody else to tell. */
-  readonly failed?: (address: string) => void
-  /** Where those who wait for an app are counted. Default: by this gateway alone. */
-  readonly places?: Places
-  /** Of this life of the gateway, part of the ids of crashes. */
-  readonly stamp?: string
   /** How many files this gateway may have open. Default: all that the process may. */
   readonly files?: number
-  /** Default: `defaultTimeouts`. */
-  readonly timeouts?: Partial<ClientTimeouts> | undefined
   /** Addresses and networks whose X-Forwarded fields are believed. Default: none. */
   readonly trustedProxies?: readonly string[] | undefined
 }
@@ -243,6 +212,7 @@ export class Gateway implements AsyncDisposable {
     this.#door.losses[Symbol.dispose]()
     this.#door.upstreams[Symbol.dispose]()
     this.#door.trials[Symbol.dispose]()
+    this.#door.coping[Symbol.dispose]()
     this.#door.remotes[Symbol.dispose]()
     await Promise.all(closed)
     this.#sweep[Symbol.dispose]()
@@ -257,39 +227,6 @@ export class Gateway implements AsyncDisposable {
       this.cut(run)
     }, lastWords)
     this.#cuts.set(run, timer)
-  }
-}
-
-function createDoor(options: GatewayOptions, sweep: Sweep, index: RouteIndex, room: Room): Door {
-  const { clock, journal, report, auth, port, timeouts, sessions, places, failed, stamp = '0' } = options
-  const wanted = new Map<string, number>()
-  return {
-    index,
-    credentials: new Credentials(auth),
-    closing: false,
-    leaving: false,
-    port,
-    cookie: '',
-    sessions: new Sessions(sessions),
-    attempts: new Attempts(failed),
-    hold: new Hold(places),
-    inflight: new Inflight(clock, (run) => report({ type: 'drained', run })),
-    losses: new Losses(report, stamp),
-    shelf: new Shelf(),
-    suspects: new Suspects(clock, report),
-    upstreams: new Upstreams(clock, sweep, room),
-    trials: new Trials(report, clock),
-    remotes: createProxyEngine(),
-    journal,
-    clock,
-    timeouts: { ...defaultTimeouts, ...timeouts },
-    report,
-    want: (app) => {
-      const now = clock.now()
-      if (now - (wanted.get(app) ?? Number.NEGATIVE_INFINITY) < wantEvery) return
-      wanted.set(app, now)
-      report({ type: 'wanted', app })
-    },
   }
 }
 

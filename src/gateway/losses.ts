@@ -30,7 +30,7 @@ export interface Sent {
   readonly story: { readonly subject: string | null }
   /** On the gateway's clock. */
   readonly since: number
-  readonly clock: Clock
+  readonly door: { readonly clock: Clock }
   /** Its body, if it may be sent once more although it is not safe and bare. */
   readonly kept: Kept | null
 }
@@ -131,7 +131,7 @@ export function shapeOfRequest(
 }
 
 function flightOf(sent: Sent, seen: Pick<LostFlight, 'answering' | 'alone'>): LostFlight {
-  const { id, method, asked, prefix, story, since, clock } = sent
+  const { id, method, asked, prefix, story, since, door } = sent
   const names = queryNames(asked.query)
   const path = stripPrefix(asked.path, prefix)
   return {
@@ -140,7 +140,7 @@ function flightOf(sent: Sent, seen: Pick<LostFlight, 'answering' | 'alone'>): Lo
     target: clipped(names.length === 0 ? path : `${path}?${names.join('&')}`),
     shape: shapeOfRequest(sent, sent.kept?.digest),
     size: asked.framing.kind === 'chunked' ? null : Math.max(0, asked.framing.length),
-    age: Math.round(clock.now() - since),
+    age: Math.round(door.clock.now() - since),
     subject: story.subject,
     ...seen,
   }

@@ -107,6 +107,7 @@ export class Tries {
       if (breaks.has(code)) void door.losses.note(upstream, tried, { answering: false, alone: false }, code === 'cut')
       this.over(door, 'open')
       this.#replayed = true
+      door.coping.add(tried.app, 'replayed')
       return 'replay'
     }
     const isStale = isUnheard && code === 'connection-lost' && reused && !this.#retried && !this.#replayed
@@ -137,7 +138,7 @@ export class Tries {
     }
     const isLost = isUnheard && (code === 'connection-lost' || code === 'cut')
     return verdict.then((fallen) => {
-      const mayReplay = fallen && isLost && this.#mayReplay(upstream, door)
+      const mayReplay = fallen && isLost && this.#mayReplay(upstream, tried, door)
       // Not before: who is tried next must not meet what is left of this instance, nor its connections, whose end we
       // may not have read yet.
       if (fallen) door.upstreams.dropIdle(upstream.run)
@@ -157,19 +158,20 @@ export class Tries {
   #mayFollow(tried: Tried, upstream: Upstream, door: Door): boolean {
     this.#back = null
     void door.losses.note(upstream, tried, { answering: false, alone: this.#isAlone(door) }, true)
-    const mayReplay = this.#mayReplay(upstream, door)
+    const mayReplay = this.#mayReplay(upstream, tried, door)
     door.upstreams.dropIdle(upstream.run)
     this.over(door, 'died')
     return mayReplay
   }
 
-  #mayReplay({ run }: Upstream, door: Door): boolean {
+  #mayReplay({ run }: Upstream, tried: Tried, door: Door): boolean {
     // Who is not tried as a suspect after a death has been acquitted: others like it were answered meanwhile. And who
     // is tried beside another one may be as harmless.
     const isCertain = this.#hearing !== null && this.#isAlone(door)
     if (this.#replayed && (isCertain || this.#excuses++ >= maxExcuses)) return false
     this.avoid.add(run)
     this.#lostAt = door.clock.now()
+    door.coping.add(tried.app, 'replayed')
     this.#replayed = true
     return true
   }

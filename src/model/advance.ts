@@ -80,6 +80,7 @@ class Draft {
       case 'command':
       case 'suspected':
       case 'wanted':
+      case 'coped':
       case 'observed': {
         const noted = note(this.#fleet, event, this.#now)
         this.#fleet = noted.fleet

@@ -1,7 +1,7 @@
 import { deadline, isAlive, type Instance, type Release } from './instance.ts'
 import type { Suspicions } from './poison.ts'
 import type { AppSettings } from './settings.ts'
-import type { Tally } from './tally.ts'
+import type { Coped, Tally } from './tally.ts'
 
 /** All apps by name. Immutable, replaced whole by `advance`. */
 export interface Fleet {
@@ -44,6 +44,8 @@ export interface App {
   readonly due: { readonly run: number; readonly reason: string } | null
   /** How many have made way like that. */
   readonly recycled: number
+  /** Since the gateway knows of it. */
+  readonly coped: Coped
   /** Requests that may be what kills it; of the version that crashed. */
   readonly suspicions: { readonly version: string; readonly found: Suspicions } | null
   readonly instances: readonly Instance[]

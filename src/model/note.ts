@@ -4,7 +4,7 @@ import { isAlive, type Release } from './instance.ts'
 import type { Effect, Event, Launch } from './protocol.ts'
 import { noFalls, wakeInterval } from './restart.ts'
 import type { AppSettings } from './settings.ts'
-import { noAnswers } from './tally.ts'
+import { addCoped, noAnswers, nothingToCopeWith } from './tally.ts'
 import { newTrial, noteAnswers } from './trial.ts'
 
 /** The events that concern an app as a whole: what the intake found, what the operator said, what a request wants. */
@@ -70,6 +70,9 @@ export function note(fleet: Fleet, event: AppEvent, now: number): { fleet: Fleet
     case 'wanted':
       app = known && wanted(known, now)
       break
+    case 'coped':
+      app = known && { ...known, coped: addCoped(known.coped, event.coped) }
+      break
     case 'observed':
       app = known && noteAnswers(known, event.generation, event.answers, event.proven)
       break
@@ -95,6 +98,7 @@ function newborn(name: string, settings: AppSettings, source: string, standing: 
     falls: noFalls,
     due: null,
     recycled: 0,
+    coped: nothingToCopeWith,
     suspicions: null,
     instances: [],
   }

@@ -1,7 +1,7 @@
 import type { Suspicions } from './poison.ts'
 import type { AppSettings } from './settings.ts'
 import type { Testimony } from './testimony.ts'
-import type { Tally } from './tally.ts'
+import type { Coped, Tally } from './tally.ts'
 
 /**
  * Everything that can happen to a fleet and everything a fleet can ask for. Both unions are closed: a new word is
@@ -116,6 +116,8 @@ export type InstanceReport =
   | { readonly type: 'wanted'; readonly app: string }
   /** An instance refused a connection: look at it now rather than at the next probe. */
   | { readonly type: 'suspect'; readonly run: number }
+  /** Since the last such report. */
+  | { readonly type: 'coped'; readonly app: string; readonly coped: Coped }
   /** How a version on trial and the proven one answered since the last such report. */
   | {
       readonly type: 'observed'

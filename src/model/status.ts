@@ -1,5 +1,6 @@
 import type { App, Fleet } from './fleet.ts'
 import type { Instance } from './instance.ts'
+import { poisonOf } from './derive.ts'
 import { hasStandby } from './trial.ts'
 
 /** The whole fleet as it is told to people and programs. Never holds a value of an app's environment. */
@@ -50,6 +51,17 @@ export interface AppStatus {
   readonly instances: readonly InstanceStatus[]
   /** How many instances have made way for a fresh one because of a limit. */
   readonly recycled: number
+  /** How many requests were sent once more because their instance died, or a version on trial failed them. */
+  readonly replayed: number
+  /** How many requests waited for an instance. */
+  readonly held: number
+  /** Requests that are not sent to it, because it crashed of them: the first of them. */
+  readonly quarantined: readonly {
+    readonly shape: string
+    /** When it ends by itself. */
+    readonly until: string
+    readonly crashes: readonly string[]
+  }[]
   readonly falls: {
     readonly total: number
     /** Those that still count towards the backoff. */
@@ -124,6 +136,9 @@ function describeApp(app: App, facts: StatusFacts): AppStatus {
     wanted: app.settings.instances,
     instances: app.instances.filter((it) => it.state !== 'exited').map((it) => describeInstance(it, facts)),
     recycled: app.recycled,
+    replayed: app.coped.replayed,
+    held: app.coped.held,
+    quarantined: quarantinedOf(app, facts),
     falls: {
       total: app.falls.total,
       streak: app.falls.streak,
@@ -131,6 +146,14 @@ function describeApp(app: App, facts: StatusFacts): AppStatus {
     },
     rejected: app.rejected && { ...app.rejected, at: dateOf(app.rejected.at, facts) },
   }
+}
+
+/** Shapes that are told; `crashes` tells all. */
+const maxQuarantined = 20
+
+function quarantinedOf(app: App, facts: StatusFacts): AppStatus['quarantined'] {
+  const valid = (poisonOf(app)?.quarantined ?? []).filter(({ until }) => until > facts.now)
+  return valid.slice(0, maxQuarantined).map((it) => ({ ...it, until: dateOf(it.until, facts) }))
 }
 
 function stateOf(app: App): AppState {

@@ -1,3 +1,17 @@
+/** Requests that met an app at a bad moment, and whose clients did not notice. */
+export interface Coped {
+  /** Sent once more because their instance died or a version on trial failed them. */
+  readonly replayed: number
+  /** Waited until an instance was ready. */
+  readonly held: number
+}
+
+export const nothingToCopeWith: Coped = { replayed: 0, held: 0 }
+
+export function addCoped(a: Coped, b: Coped): Coped {
+  return { replayed: a.replayed + b.replayed, held: a.held + b.held }
+}
+
 /** How a version was seen to answer: counts only, so that tallies of several threads and moments can be added up. */
 export interface Tally {
   readonly requests: number

@@ -6,7 +6,12 @@ import { ask } from '../support/http.ts'
 
 interface Report {
   readonly lost: boolean
-  readonly results: readonly { readonly lesson: string; readonly sent: number; readonly failed: number }[]
+  readonly results: readonly {
+    readonly lesson: string
+    readonly sent: number
+    readonly failed: number
+    readonly held: number
+  }[]
 }
 
 test('a drill raises a fleet of its own, teaches it lessons under load, and nothing is lost', async () => {
@@ -37,6 +42,7 @@ test('a drill raises a fleet of its own, teaches it lessons under load, and noth
       ['gateway', 0],
     ],
   )
+  assert.ok((results[0]?.held ?? 0) > 0, 'requests waited while the killed app was started again')
   for (const { lesson, sent } of results) assert.ok(sent > 10, `${lesson} was taught under ${sent} requests`)
 })
 

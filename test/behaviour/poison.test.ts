@@ -100,6 +100,11 @@ test('a quarantine outlives its gateway, by an upgrade and by a kill, and can be
   assert.equal((await ask(first, '/boom/boom')).status, 502)
   assert.equal((await ask(first, '/boom/boom')).status, 503)
   const [before] = (await crashesOf(first)).suspects
+  const { quarantined, replayed } = await first.app('boom')
+  assert.deepEqual(quarantined, [{ shape: 'GET /boom', until: before?.until, crashes: before?.crashes }])
+  assert.equal(replayed, 1)
+  const { stdout } = await folder.cli('status')
+  assert.match(stdout, /^boom +GET \/boom gets a 503 until \d\d:\d\d:\d\d UTC: it was in flight at 2 crashes/m)
   const since = first.events.mark()
   const { code, stderr } = await folder.cli('upgrade')
   assert.equal(code, 0, stderr)

@@ -126,6 +126,7 @@ test('an app that has left but still drains is stopping', () => {
     falls: { streak: 0, total: 0, last: null, woken: 0 },
     due: null,
     recycled: 0,
+    coped: { replayed: 0, held: 0 },
     suspicions: null,
     instances: [],
   }

@@ -3,7 +3,7 @@ import type { DrillFleet } from './fleet.ts'
 import type { Lesson } from './lessons.ts'
 import { type Door, Load } from './load.ts'
 import type { Result } from './report.ts'
-import type { Stage } from './stage.ts'
+import type { Coping, Stage } from './stage.ts'
 
 export interface DrillOptions {
   readonly stage: Stage
@@ -36,6 +36,7 @@ export async function drill(options: DrillOptions): Promise<readonly Result[]> {
     for (const lesson of lessons) {
       const { name, does } = lesson
       const before = (await fleet?.delivered())?.length ?? 0
+      const counted = await stage.coped()
       let fault: string | null = null
       try {
         for (let turn = 0; turn < times; turn++) {
@@ -51,6 +52,7 @@ export async function drill(options: DrillOptions): Promise<readonly Result[]> {
         lesson: name,
         does,
         ...tally,
+        ...since(counted, await stage.coped().catch(() => counted)),
         duplicated: repeated(delivered, before),
         fault,
       }
@@ -59,6 +61,12 @@ export async function drill(options: DrillOptions): Promise<readonly Result[]> {
     }
   } while (options.again())
   return results
+}
+
+/** Another gateway began at nothing. */
+function since(before: Coping, now: Coping): Pick<Coping, 'replayed' | 'held'> {
+  const { replayed, held } = before.pid === now.pid ? before : { replayed: 0, held: 0 }
+  return { replayed: now.replayed - replayed, held: now.held - held }
 }
 
 /** Those of the newer numbers that came before. */

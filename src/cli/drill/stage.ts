@@ -3,6 +3,13 @@ import { request } from '../../admin/request.ts'
 import type { AppStatus, StatusDocument } from '../../model/status.ts'
 import type { Door } from './load.ts'
 
+/** What a gateway has counted so far. */
+export interface Coping {
+  readonly pid: number
+  readonly replayed: number
+  readonly held: number
+}
+
 /** A gateway that is drilled, and the app that suffers for it. */
 export class Stage {
   readonly stateDir: string
@@ -21,6 +28,12 @@ export class Stage {
     const found = (await this.status()).apps.find(({ name }) => name === this.app)
     if (!found) throw new Error(`there is no app ${this.app} any more`)
     return found
+  }
+
+  async coped(): Promise<Coping> {
+    const { pid, apps } = await this.status()
+    const { replayed = 0, held = 0 } = apps.find(({ name }) => name === this.app) ?? {}
+    return { pid, replayed, held }
   }
 
   async door(token: string | null): Promise<Door> {
