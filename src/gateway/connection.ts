@@ -34,8 +34,8 @@ export class Connection implements Waiting {
   /** What was last rewritten for this client, see `outgoing.ts`: most requests on a connection are alike. */
   readonly last: Rewritten = { authority: '', host: '', key: '', lines: '' }
   readonly #front: Front<Connection>
-  readonly #inbox = new Inbox()
   readonly #reader = new BodyReader()
+  readonly #inbox = new Inbox(this.#reader)
   #head: Head | null = null
   #sink: BodySink | null = null
   #state = is.reading
@@ -44,13 +44,12 @@ export class Connection implements Waiting {
 
   constructor(socket: Socket, front: Front<Connection>) {
     this.socket = socket
-    this.out = new Outlet(socket)
+    this.out = new Outlet(socket, () => this.served?.drained())
     this.origin = front.originOf(socket.remoteAddress)
     this.#front = front
     this.deadline = front.clock.now() + front.timeouts.head
     front.sweep.add(this)
-    readAccepted(socket, (bytes, size) => this.#take(bytes, size))
-    socket.on('drain', () => this.served?.drained())
+    readAccepted(socket, this.#inbox, (bytes, size) => this.#take(bytes, size))
     socket.on('end', () => this.#left())
     socket.on('error', () => this.socket.destroy())
     socket.once('close', () => this.#closed())
@@ -153,7 +152,7 @@ export class Connection implements Waiting {
     this.deadline = Number.POSITIVE_INFINITY
     this.isPaused = false
     const rest = this.#inbox.take()
-    socket.removeAllListeners('data').removeAllListeners('drain').removeAllListeners('end')
+    socket.removeAllListeners('data').removeAllListeners('end')
     socket.pause()
     if (rest.length > 0) socket.unshift(rest)
     return socket
@@ -287,6 +286,7 @@ export class Connection implements Waiting {
     if (this.#state !== is.detached) this.#forget()
     served?.left()
     this.#head = giveHead(this.#head)
+    this.#inbox.close()
     this.#front.sweep.delete(this)
     this.#front.gone(this)
   }

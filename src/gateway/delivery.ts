@@ -10,7 +10,8 @@ import { answering, awaiting, joining, leaving, over, sending, tunnelling } from
 import type { Errand } from './errand.ts'
 import { Inbound } from './inbound.ts'
 import { interimOut, responseOut, switchOut } from './incoming.ts'
-import type { Link, LinkUser } from './link.ts'
+import type { Link } from './link.ts'
+import type { LinkUser } from './link-user.ts'
 import { requestOut } from './outgoing.ts'
 import { overdue, until } from './overdue.ts'
 import { type Parting, partingOf, WebSocketParting } from './parting.ts'
@@ -20,7 +21,7 @@ import { Upload } from './upload.ts'
 import { refusalOf } from './verdict.ts'
 
 /** One try of a request at one instance: the request out, the response back, both as they come. */
-export class Delivery implements LinkUser {
+export class Delivery implements LinkUser<Link> {
   readonly upstream: Upstream
   readonly #errand: Errand
   readonly #pool: Pool
@@ -63,7 +64,6 @@ export class Delivery implements LinkUser {
     if (this.#phase === over) return
     this.#phase = over
     if (this.#total) clearTimeout(this.#total)
-    this.#upload?.stop()
     this.#errand.connection.stopBody()
     if (this.#link === null) this.#pool.leave(this)
     else this.#link.destroy()
@@ -187,7 +187,6 @@ export class Delivery implements LinkUser {
     else if (this.#phase === answering && this.#route.idle > 0)
       connection.deadline = door.clock.now() + this.#route.idle
     if (this.#whole && !connection.bodyRead) {
-      this.#upload?.stop()
       connection.stopBody()
       this.#link?.abandon()
     } else if (this.#parts) this.#part()

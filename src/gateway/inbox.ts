@@ -1,5 +1,7 @@
+import type { BodyReader } from '../http/body.ts'
 import type { Head } from '../http/head.ts'
 import { borrow, giveBack } from './ahead.ts'
+import { Basin } from './wide.ts'
 
 /** Bytes that may come ahead of their turn: pipelined requests, a body nobody reads yet, early bytes of a tunnel. */
 const maxAhead = 64 * 1024
@@ -9,9 +11,29 @@ export class Inbox {
   bytes: Buffer = nothing
   at = 0
   end = 0
+  readonly #basin = new Basin()
+  readonly #body: BodyReader
   #growing = false
   /** Beyond `maxAhead`. */
   #borrowed = 0
+
+  /** `body`: what reads bodies out of it. */
+  constructor(body: BodyReader) {
+    this.#body = body
+  }
+
+  /** What the socket reads into; `next` after each read, `close` when there is no other. */
+  get into(): Buffer {
+    return this.#basin.bytes
+  }
+
+  next(): Buffer {
+    return this.#basin.next(this.size === 0 ? this.#body.left : 0)
+  }
+
+  close(): void {
+    this.#basin.close()
+  }
 
   get size(): number {
     return this.end - this.at
@@ -29,6 +51,7 @@ export class Inbox {
 
   /** `head`: the one that is being read here, which has to follow its bytes. `chunk` may be lent until `own`. */
   add(chunk: Buffer, size: number, head: Head | null): void {
+    this.#basin.size = size
     if (this.at === this.end) {
       this.bytes = chunk
       this.at = 0

@@ -12,12 +12,17 @@ export const lent: Buffer = Buffer.allocUnsafeSlow(64 * 1024)
  */
 export type Take = (bytes: Buffer, size: number) => boolean
 
+/** What one socket reads into. */
+interface Into {
+  next(): Buffer
+}
+
 /**
- * Has an accepted socket read into `lent`. `net.connect` has `onread` for that, `net.createServer` has nothing, so this
- * does to the socket what that option does. The fields are Node's own affair (the same in 24 and 26): where they are
+ * Has an accepted socket read into `lent`, and after each read into what is `next`. `net.connect` has `onread` for
+ * that, `net.createServer` has nothing, so this does to the socket what that option does. The fields are Node's own affair (the same in 24 and 26): where they are
  * not as expected, what arrives comes as the stream's `data`, dearer and no different.
  */
-export function readAccepted(socket: Socket, take: Take): void {
+export function readAccepted(socket: Socket, into: Into, take: Take): void {
   slots ??= slotsOf(socket)
   const handle: unknown = Reflect.get(socket, '_handle')
   // Bytes that came while nobody listened, before the gateway knew its routes, are with the stream already.
@@ -26,7 +31,8 @@ export function readAccepted(socket: Socket, take: Take): void {
     return
   }
   Reflect.set(socket, slots.buffer, lent)
-  Reflect.set(socket, slots.callback, (size: number) => take(lent, size))
+  Reflect.set(socket, slots.callback, (size: number, bytes: Buffer) => take(bytes, size))
+  Reflect.set(socket, slots.next, () => into.next())
   handle.useUserBuffer(lent)
 }
 
@@ -34,6 +40,7 @@ export function readAccepted(socket: Socket, take: Take): void {
 interface Slots {
   readonly buffer: symbol
   readonly callback: symbol
+  readonly next: symbol
 }
 
 let slots: Slots | 'unknown' | null = null
@@ -45,7 +52,7 @@ function slotsOf(socket: Socket): Slots | 'unknown' {
   )
   if (buffer === undefined || callback === undefined || next === undefined) return 'unknown'
   const areEmpty = [buffer, callback, next].every((slot) => Reflect.get(socket, slot) === null)
-  return areEmpty ? { buffer, callback } : 'unknown'
+  return areEmpty ? { buffer, callback, next } : 'unknown'
 }
 
 function canLend(handle: unknown): handle is { useUserBuffer(buffer: Buffer): void } {

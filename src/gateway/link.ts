@@ -1,55 +1,18 @@
 import { connect, type Socket } from 'node:net'
 import { BodyReader } from '../http/body.ts'
 import { keepAliveSeconds, persists, readConnection } from '../http/fields.ts'
-import { type Framing, isInterim, responseFraming } from '../http/framing.ts'
+import { isInterim, responseFraming } from '../http/framing.ts'
 import type { Head } from '../http/head.ts'
 import { parseHead } from '../http/parse-head.ts'
-import type { Clock } from '../lib/clock.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 import type { Address } from '../model/protocol.ts'
 import { giveHead, takeResponseHead } from './heads.ts'
 import { Inbox } from './inbox.ts'
-import { lent } from './lent.ts'
+import type { LinkOwner, LinkUser } from './link-user.ts'
 import { Outlet } from './outlet.ts'
 
 /** Interim responses to one request. Two are usual; an app that sends them for ever would never be late. */
 const maxInterim = 64
-/** The exchange that uses a link. All calls but `drained` and `lost` come out of one read of the app's bytes. */
-export interface LinkUser {
-  /** The link is there, connected: send. */
-  linked(link: Link): void
-  interim(head: Head): void
-  /** A final head, with its body's framing. */
-  responded(head: Head, framing: Framing): void
-  data(bytes: Buffer, start: number, end: number): void
-  /** The body is whole. */
-  whole(trailers: Head | null): void
-  /** All there was to read for now was told. False: read no more until `resume`. */
-  flush(): boolean
-  /** 101. False when it was not asked for; else the link is a `tunnel` from now on. */
-  switched(head: Head): boolean
-  /** The app has ended its side of the tunnel. */
-  finished(): void
-  /** The response is over and the link is somebody else's. */
-  released(): void
-  /** The app takes bytes again. */
-  drained(): void
-  /** Nothing more comes of it; the link is gone. `silent`: not one byte came back. */
-  lost(code: ErrorCode, detail: string, silent: boolean): void
-}
-
-export interface LinkOwner {
-  readonly clock: Clock
-  /** How long it may be idle when the app says so many seconds (-1: nothing). Milliseconds. */
-  idleTime(seconds: number): number
-  reads: number
-  opened(link: Link): void
-  /** The backlog of its Unix socket is full: there is no connection, and somebody listens. */
-  crowded(link: Link): void
-  /** It may serve another. */
-  freed(link: Link): void
-  closed(link: Link): void
-}
 
 const idle = 0
 const awaiting = 1
@@ -68,10 +31,10 @@ export class Link {
   used = 0
   /** When it is too old to be used, while idle. */
   idleUntil = 0
-  user: LinkUser | null = null
-  readonly #owner: LinkOwner
-  readonly #inbox = new Inbox()
+  user: LinkUser<Link> | null = null
+  readonly #owner: LinkOwner<Link>
   readonly #reader = new BodyReader()
+  readonly #inbox = new Inbox(this.#reader)
   #state = idle
   #head: Head | null = null
   #method = 0
@@ -82,20 +45,23 @@ export class Link {
   #persists = false
   #idleTime = 0
 
-  constructor({ host, port, path }: Address, owner: LinkOwner) {
+  constructor({ host, port, path }: Address, owner: LinkOwner<Link>) {
     const socket = connect({
       ...(path === undefined ? { host, port } : { path }),
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: 60_000,
       allowHalfOpen: true,
-      onread: { buffer: lent, callback: (size) => this.#read(size) },
+      onread: { buffer: () => this.#inbox.next(), callback: (size) => this.#read(size) },
     })
     this.socket = socket
-    this.out = new Outlet(socket)
+    this.out = new Outlet(
+      socket,
+      () => this.user?.drained(),
+      (error) => this.#unwritable(error),
+    )
     this.#owner = owner
     socket.once('connect', () => owner.opened(this))
-    socket.on('drain', () => this.user?.drained())
     socket.on('end', () => this.#finished())
     socket.on('error', (error: Error) => this.#broke(error))
     socket.once('close', () => this.#closed())
@@ -107,7 +73,7 @@ export class Link {
   }
 
   /** Begins an exchange; `method` decides how its response is framed. */
-  begin(user: LinkUser, method: number): void {
+  begin(user: LinkUser<Link>, method: number): void {
     this.user = user
     this.used += 1
     this.#state = awaiting
@@ -140,7 +106,7 @@ export class Link {
     }
     this.#silent = false
     this.#owner.reads += 1
-    this.#inbox.add(lent, size, this.#head)
+    this.#inbox.add(this.#inbox.into, size, this.#head)
     if (this.#state === awaiting) this.#readHead()
     if (this.#state === answering) this.#readBody()
     else if (this.#state === tunnelling) this.#pass()
@@ -218,7 +184,7 @@ export class Link {
     this.#inbox.clear()
     this.#head = giveHead(this.#head)
     // An app may have closed behind a response that came before the end of its request was sent.
-    if (this.#persists && this.#sent && this.#idleTime > 0 && this.socket.writable) {
+    if (this.#persists && this.#sent && this.#idleTime > 0 && this.#isWritable) {
       this.#state = idle
       this.idleUntil = this.#owner.clock.now() + this.#idleTime
       this.#owner.freed(this)
@@ -226,6 +192,17 @@ export class Link {
       this.socket.destroy()
     }
     user?.released()
+  }
+
+  /** Whether all that was written is with the kernel, and more may follow. */
+  get #isWritable(): boolean {
+    return this.socket.writable && this.out.isEmpty && !this.out.isBroken
+  }
+
+  /** What the app said before it closed is there to be read (RFC 9112 §9.3), and reading tells of its end. */
+  #unwritable(error: Error): void {
+    const isClosed = 'code' in error && (error.code === 'EPIPE' || error.code === 'ECONNRESET')
+    if (!isClosed || this.#state === tunnelling) this.socket.destroy(error)
   }
 
   /** The exchange has its response and what is left of its request is not wanted. */
@@ -284,6 +261,7 @@ export class Link {
 
   #closed(): void {
     this.#broke(null)
+    this.#inbox.close()
     this.#head = giveHead(this.#head)
     this.#owner.closed(this)
     // The response was whole and only the request was not: there is nobody to send the rest to.

@@ -13,12 +13,15 @@ import {
   writeRequest,
   writeResponse,
 } from '../http/write-head.ts'
+import { isWide, keep, letGo } from './wide.ts'
 
 /** One read of a socket (64 KiB) and a head fit. */
 const roomSize = 80 * 1024
+/** Less than this is cheaper to copy than to write by itself. */
+const minPassed = 16 * 1024
+/** So many bytes may be behind a full kernel before no more are read for it. */
+const maxBehind = 64 * 1024
 
-/** Up to this size a piece is written past the stream: it nearly always fits into the kernel at once. */
-const maxDirect = 16 * 1024
 /** Up to this size a piece waits for the end of the turn: a small message, or the head of a large one. */
 const maxWaiting = 4 * 1024
 /** With fewer than this many a turn, on average, a piece does not wait: the end of a turn costs more than it saves. */
@@ -29,8 +32,9 @@ const lookEvery = 16
 /** How a stream tells its `_write` that there is nothing to encode. */
 const asBytes = 'buffer' as BufferEncoding
 
-/** The one buffer messages are put together in. Whoever takes it leaves null; see `flush` for when it comes back. */
-let spare: Buffer | null = null
+/** What messages are put together in, for the next one: a new one for each costs page faults and full collections. */
+const spare: Buffer[] = []
+const maxSpare = 32
 
 /** Pieces that wait, one behind the other: small ones, so that copying them costs next to nothing. */
 let tray: Buffer = Buffer.allocUnsafeSlow(64 * 1024)
@@ -59,6 +63,8 @@ export function handOver(): void {
  */
 export class Outlet {
   readonly #socket: Socket
+  readonly #drained: () => void
+  readonly #broken: (error: Error) => void
   #room: Buffer | null = null
   #at = 0
   #chunked = false
@@ -66,11 +72,22 @@ export class Outlet {
   #head = -1
   /** What waits for the end of the turn, in the tray. */
   #waiting: Buffer | null = null
-  /** A piece that was written past the stream is not yet with the kernel. */
-  #isUnderway = false
+  /** Size of the piece that was written past the stream and is not yet with the kernel. */
+  #underway = 0
+  /** What it lies in. */
+  #memory: Buffer | null = null
+  /** A write has failed; what is written from then on is dropped. */
+  isBroken = false
 
-  constructor(socket: Socket) {
+  /** `drained` follows a `flush` that was false, unless the socket goes or a write fails, which `broken` hears of. */
+  constructor(
+    socket: Socket,
+    drained: () => void = () => {},
+    broken: (error: Error) => void = (error) => void socket.destroy(error),
+  ) {
     this.#socket = socket
+    this.#drained = drained
+    this.#broken = broken
   }
 
   request(head: Head, how: RequestOut): void {
@@ -97,6 +114,7 @@ export class Outlet {
   data(bytes: Buffer, start: number, end: number): void {
     const size = end - start
     if (size === 0) return
+    if (size >= minPassed && !this.#chunked && isWide(bytes) && this.#pass(bytes, start, end)) return
     const room = this.#reserve(size + CHUNK_SIZE_BOUND + 2)
     let at = this.#at
     if (this.#chunked) at = writeChunkSize(room, at, size)
@@ -137,7 +155,7 @@ export class Outlet {
 
   /** Whether the kernel has all that was handed over. */
   get isEmpty(): boolean {
-    return !this.#isUnderway && this.#socket.writableLength === 0
+    return this.#underway === 0 && this.#socket.writableLength === 0
   }
 
   /** Whether something waits for the end of the turn, which nobody but `flush` should come before. */
@@ -172,7 +190,7 @@ export class Outlet {
     this.#room = null
     this.#at = 0
     this.#head = -1
-    if (room.length === roomSize) spare = room
+    free(room)
     return true
   }
 
@@ -181,45 +199,77 @@ export class Outlet {
     const piece = this.#waiting
     this.#waiting = null
     if (piece === null || this.#socket.destroyed) return
-    this.#write(piece)
+    this.#write(piece, piece)
     // Until all of it is with the kernel it needs its memory, as the pieces behind it do.
     if (!this.isEmpty && piece.buffer === tray.buffer) tray = Buffer.allocUnsafeSlow(tray.length)
   }
 
-  /** Hands over what was gathered. False when the socket has enough for now and will `drain`. */
+  /** Hands over what was gathered. False when enough waits for the kernel; `drained` follows. */
   flush(): boolean {
     this.sendWaiting()
     const room = this.#room
-    const socket = this.#socket
-    if (room === null) return !socket.writableNeedDrain
+    if (room === null) return this.#takesMore
     const piece = room.subarray(0, this.#at)
     this.#room = null
     this.#at = 0
     this.#head = -1
-    // Writing keeps the memory until the kernel has all of it. With nothing queued before it that is nearly always at
-    // once (measured: no queue after the write), and then the buffer is free for the next message.
-    const queued = !this.isEmpty
-    const more = queued ? socket.write(Buffer.from(piece)) : this.#write(piece)
-    if (room.length === roomSize && (queued || this.isEmpty)) spare = room
-    return more
+    return this.#write(piece, room)
+  }
+
+  /** Whether it took the bytes as they are: then the socket that read them goes on with others until they are written. */
+  #pass(bytes: Buffer, start: number, end: number): boolean {
+    this.flush()
+    if (!this.#isDirect) return this.isBroken
+    this.#write(bytes.subarray(start, end), bytes)
+    return true
+  }
+
+  get #takesMore(): boolean {
+    return !this.isBroken && this.#underway + this.#socket.writableLength < maxBehind
+  }
+
+  /** Whether a write goes to the kernel as it is made. */
+  get #isDirect(): boolean {
+    return this.isEmpty && !this.#socket.connecting && this.#socket.writable
   }
 
   /**
    * What `write` does before and after `_write` (a queue, a tick for who waits) is about a twentieth of all that a small
    * request costs (measured), and of no use for what is with the kernel at once. What is not, libuv sends before all
-   * that follows.
+   * that follows. And what fails there is ours to judge: a stream would be closed with all there is to read from it.
    */
-  #write(piece: Buffer): boolean {
-    const socket = this.#socket
-    if (piece.length > maxDirect || socket.connecting || !socket.writable) return socket.write(piece)
-    this.#isUnderway = true
-    socket._write(piece, asBytes, this.#written)
-    return true
+  #write(piece: Buffer, memory: Buffer): boolean {
+    if (this.isBroken || this.#socket.destroyed) return false
+    if (!this.#isDirect) {
+      this.#socket.write(Buffer.from(piece), this.#settled)
+      free(memory)
+      return this.#takesMore
+    }
+    this.#underway = piece.length
+    this.#socket._write(piece, asBytes, this.#written)
+    if (this.#underway === 0) {
+      free(memory)
+      return !this.isBroken
+    }
+    this.#memory = memory
+    keep(memory)
+    return this.#takesMore
   }
 
+  /** At once, with nothing to note, or later. */
   readonly #written = (error?: Error | null): void => {
-    this.#isUnderway = false
-    if (error) this.#socket.destroy(error)
+    const memory = this.#memory
+    this.#underway = 0
+    this.#memory = null
+    if (memory !== null) free(memory)
+    if (error) {
+      this.isBroken = true
+      this.#broken(error)
+    } else if (memory !== null && this.isEmpty) this.#drained()
+  }
+
+  readonly #settled = (error?: Error | null): void => {
+    if (!error && this.isEmpty) this.#drained()
   }
 
   #reserve(size: number): Buffer {
@@ -227,9 +277,13 @@ export class Outlet {
     if (this.#room === null) {
       this.#at = 0
       if (size > roomSize) this.#room = Buffer.allocUnsafeSlow(size)
-      else this.#room = spare ?? Buffer.allocUnsafeSlow(roomSize)
-      if (this.#room === spare) spare = null
+      else this.#room = spare.pop() ?? Buffer.allocUnsafeSlow(roomSize)
     }
     return this.#room
   }
+}
+
+function free(memory: Buffer): void {
+  if (memory.length !== roomSize) letGo(memory)
+  else if (spare.length < maxSpare) spare.push(memory)
 }

@@ -3,7 +3,8 @@ import type { ErrorCode } from '../lib/errors.ts'
 import type { Upstream } from '../model/route.ts'
 import type { ConnectionSettings } from '../model/settings.ts'
 import { idleTimeOf } from './idle.ts'
-import { Link, type LinkOwner, type LinkUser } from './link.ts'
+import { Link } from './link.ts'
+import type { LinkOwner, LinkUser } from './link-user.ts'
 import { isRunning } from './pulse.ts'
 import type { Room } from './room.ts'
 import type { Sweep, Waiting } from './sweep.ts'
@@ -15,7 +16,7 @@ const knockEvery = 10
 type Place = Omit<Upstream, 'run'>
 
 /** The connections to one instance: idle ones are used again, the youngest first, so that the others may grow old. */
-export class Pool implements LinkOwner, Waiting, Disposable {
+export class Pool implements LinkOwner<Link>, Waiting, Disposable {
   deadline: number = Number.POSITIVE_INFINITY
   readonly isPaused: boolean = false
   readonly clock: Clock
@@ -27,9 +28,9 @@ export class Pool implements LinkOwner, Waiting, Disposable {
   readonly #sweep: Sweep
   readonly #room: Room
   readonly #links = new Set<Link>()
-  readonly #queue = new Set<LinkUser>()
+  readonly #queue = new Set<LinkUser<Link>>()
   /** Whose connection found the backlog of a Unix socket full, where TCP would have waited: tried again soon. */
-  readonly #crowd = new Set<LinkUser>()
+  readonly #crowd = new Set<LinkUser<Link>>()
   #knocking = false
   #idle: Link[] = []
   #retired = false
@@ -51,7 +52,7 @@ export class Pool implements LinkOwner, Waiting, Disposable {
   }
 
   /** Whether the user will be `linked` (at once, with an idle link) or told that it is `lost`; false when it is full. */
-  join(user: LinkUser, now: number): boolean {
+  join(user: LinkUser<Link>, now: number): boolean {
     for (let link = this.#idle.pop(); link !== undefined; link = this.#idle.pop()) {
       if (now < link.idleUntil && link.socket.writable) {
         user.linked(link)
@@ -75,12 +76,12 @@ export class Pool implements LinkOwner, Waiting, Disposable {
   }
 
   /** What it means that this user has waited too long. */
-  lateCode(user: LinkUser): ErrorCode {
+  lateCode(user: LinkUser<Link>): ErrorCode {
     return this.#queue.has(user) ? 'busy' : 'connect-timeout'
   }
 
   /** The user no longer wants what it joined for. */
-  leave(user: LinkUser): void {
+  leave(user: LinkUser<Link>): void {
     if (this.#queue.delete(user) || this.#crowd.delete(user)) return
     for (const link of this.#links) if (link.user === user) link.destroy()
   }
@@ -171,7 +172,7 @@ export class Pool implements LinkOwner, Waiting, Disposable {
     if (next !== undefined && this.#links.size < this.limits.max && this.#open(next)) this.#queue.delete(next)
   }
 
-  #open(user: LinkUser): boolean {
+  #open(user: LinkUser<Link>): boolean {
     if (!this.#room.take()) return false
     const link = new Link(this.#at, this)
     link.user = user

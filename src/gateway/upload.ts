@@ -15,18 +15,14 @@ interface Uploader {
 }
 
 /**
- * The body of one request on its way to an app. The head leaves together with what is at hand; all that comes later is
- * written when the event loop has read what there is to read: an app that refuses an upload answers and closes, and Node
- * drops the answer on a socket to which a write has failed (RFC 9112 §9.3; measured: always lost under a fast upload).
+ * The body of one request on its way to an app; the head leaves together with what is at hand. An app that refuses an
+ * upload answers and closes, and its answer is read although a write has failed, see `Link` (RFC 9112 §9.3).
  */
 export class Upload implements BodySink {
   readonly #connection: Connection
   readonly #link: Link
   readonly #uploader: Uploader
   readonly #kept: Kept | null
-  #turn: NodeJS.Immediate | null = null
-  #begun = false
-  #whole = false
   #received = 0
   #stuck = 0
 
@@ -41,12 +37,7 @@ export class Upload implements BodySink {
   start(): void {
     this.#connection.readBody(this)
     // With nothing at hand the head goes alone.
-    if (!this.#begun && this.#connection.ahead === 0) this.#write()
-  }
-
-  stop(): void {
-    if (this.#turn) clearImmediate(this.#turn)
-    this.#turn = null
+    this.#link.out.flush()
   }
 
   /** It had `timeouts.body` ms since it began or was last asked. */
@@ -69,41 +60,19 @@ export class Upload implements BodySink {
   }
 
   bodyFlush(): boolean {
-    if (!this.#begun) return this.#write()
-    this.#wait()
-    return false
+    return this.#link.out.flush()
   }
 
   bodyWhole(): void {
     // Trailers of a request are dropped: no app we run expects any, and merged they could be anything.
     this.#link.out.last(null)
-    this.#whole = true
     if (this.#kept) this.#kept.isWhole = true
-    if (this.#begun) this.#wait()
-    else this.#write()
+    this.#link.out.flush()
+    this.#uploader.uploaded()
   }
 
   bodyBroken(refusal: Refusal): void {
     this.#uploader.unreadable(refusal)
-  }
-
-  /** Two turns: what the app did in the one that is on is seen in the next. */
-  #wait(): void {
-    this.#turn ??= setImmediate(() => {
-      this.#turn = setImmediate(() => this.#later())
-    })
-  }
-
-  #later(): void {
-    this.#turn = null
-    if (this.#write()) this.#connection.resume()
-  }
-
-  #write(): boolean {
-    this.#begun = true
-    const more = this.#link.out.flush()
-    if (this.#whole) this.#uploader.uploaded()
-    return more
   }
 }
 

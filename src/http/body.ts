@@ -30,6 +30,11 @@ export class BodyReader {
     return this.#kind === 'chunked' && this.#chunked !== null ? this.#chunked.trailers : null
   }
 
+  /** So many bytes of data are known to come; 0 when that is not known. */
+  get left(): number {
+    return this.#left
+  }
+
   /** Whether a FIN here is a proper end and no truncation. */
   get endsWithConnection(): boolean {
     return this.#kind === 'close'

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { test } from 'node:test'
 
-import { lent, readAccepted } from '../../src/gateway/lent.ts'
+import { lent, readAccepted, type Take } from '../../src/gateway/lent.ts'
 import { ask, ok, startRig } from '../conformance/kit.ts'
 
 test('an accepted socket reads into what is lent, and without the fields of this Node it reads as ever', async () => {
@@ -12,10 +12,11 @@ test('an accepted socket reads into what is lent, and without the fields of this
     await using server = net.createServer((socket) => {
       // As in a Node that has no such handle.
       if (hide) Object.defineProperty(Reflect.get(socket, '_handle'), 'useUserBuffer', { value: null })
-      readAccepted(socket, (bytes, size) => {
+      const take: Take = (bytes, size) => {
         read.push({ text: bytes.toString('latin1', 0, size), isLent: bytes === lent })
         return true
-      })
+      }
+      readAccepted(socket, { next: () => lent }, take)
       socket.on('end', () => socket.end())
     })
     server.listen(0, '127.0.0.1')
@@ -33,10 +34,11 @@ test('bytes that came before anybody read the socket are read first', async () =
   await using server = net.createServer((socket) => {
     const begin = (): void => {
       if (socket.readableLength === 0) return void setImmediate(begin)
-      readAccepted(socket, (bytes, size) => {
+      const take: Take = (bytes, size) => {
         read += bytes.toString('latin1', 0, size)
         return true
-      })
+      }
+      readAccepted(socket, { next: () => lent }, take)
       socket.on('end', () => socket.end())
       socket.write('go on')
     }

@@ -31,7 +31,11 @@ async function connected(): Promise<Pair> {
 
 test('pieces of any size arrive whole and in order, however full the way is', async () => {
   await using pair = await connected()
-  const out = new Outlet(pair.near)
+  let drained = 0
+  const out = new Outlet(pair.near, () => {
+    assert.equal(out.isEmpty, true)
+    drained += 1
+  })
   let sent = ''
   let waits = 0
   // Nobody reads: the kernel is full after some of them, then libuv, then the stream.
@@ -56,6 +60,7 @@ test('pieces of any size arrive whole and in order, however full the way is', as
   await once(pair.far, 'end')
   assert.equal(received, `${sent}last`)
   assert.equal(out.isEmpty, true)
+  assert.ok(drained > 0)
 })
 
 test('a write of nothing waits for what went past the stream', async () => {

@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { test } from 'node:test'
 
-import type { Link, LinkUser } from '../../src/gateway/link.ts'
+import type { Link } from '../../src/gateway/link.ts'
+import type { LinkUser } from '../../src/gateway/link-user.ts'
 import { Pool } from '../../src/gateway/pool.ts'
 import { isRunning } from '../../src/gateway/pulse.ts'
 import { Room, roomIn, type Spare } from '../../src/gateway/room.ts'
@@ -12,7 +13,7 @@ import { systemClock } from '../../src/lib/clock.ts'
 import { eventually } from '../support/wait.ts'
 import { startApp } from './kit.ts'
 
-class User implements LinkUser {
+class User implements LinkUser<Link> {
   link: Link | null = null
   lostBy: string | null = null
   linked(link: Link): void {

@@ -1,0 +1,58 @@
+import { lent } from './lent.ts'
+
+/** A read and a write for so many bytes; with twice as many a client at 1 KiB a second would take none of them for too long. */
+export const wideSize: number = 128 * 1024
+/** All sockets of a thread together have no more of them. Who finds none goes on with the lent buffer. */
+const most = 32
+
+const all = new Set<Buffer>()
+const free: Buffer[] = []
+/** What a write still needs. */
+const kept = new Set<Buffer>()
+
+/**
+ * What one socket reads into: the lent buffer, and as long as a long body fills it, a wide one, out of which it is
+ * written without a copy. Who sends slowly does not hold one.
+ */
+export class Basin {
+  bytes: Buffer = lent
+  /** How much the last read brought. */
+  size = 0
+
+  /** Where the next read goes. `left`: so many bytes of a body are known to come, and somebody takes them. */
+  next(left: number): Buffer {
+    const { bytes, size } = this
+    if (bytes === lent && (size < lent.length || left < wideSize)) return lent
+    if (bytes !== lent) this.close()
+    if (size >= lent.length && left >= lent.length) this.bytes = take()
+    return this.bytes
+  }
+
+  /** Gives the wide one back. */
+  close(): void {
+    if (this.bytes !== lent && !kept.has(this.bytes)) free.push(this.bytes)
+    this.bytes = lent
+  }
+}
+
+function take(): Buffer {
+  const found = free.pop()
+  if (found !== undefined || all.size === most) return found ?? lent
+  const bytes = Buffer.allocUnsafeSlow(wideSize)
+  all.add(bytes)
+  return bytes
+}
+
+/** Whether these bytes can be written as they are; others are lent, or their owner's to change. */
+export function isWide(bytes: Buffer): boolean {
+  return bytes.length === wideSize && all.has(bytes)
+}
+
+/** A write needs the bytes for longer than the call: if they are wide, the socket that read them goes on with others. */
+export function keep(bytes: Buffer): void {
+  if (isWide(bytes)) kept.add(bytes)
+}
+
+export function letGo(bytes: Buffer): void {
+  if (kept.delete(bytes)) free.push(bytes)
+}
