@@ -1,5 +1,5 @@
 import type { Clock } from '../lib/clock.ts'
-import type { Effect, Event, Launch, Traffic } from '../model/protocol.ts'
+import type { Event, Traffic } from '../model/protocol.ts'
 import type { OutputLine } from '../observe/journal.ts'
 import type { MemoryWatch } from './memory.ts'
 import type { Notice } from './notice.ts'
@@ -7,10 +7,8 @@ import type { Pace } from './pace.ts'
 import type { Pipes } from './pipes.ts'
 import type { Ports } from './ports.ts'
 import type { ProcessTable } from './process-table.ts'
+import type { Provisions, Spawn } from './provisions.ts'
 import type { InstanceRoll } from './roll.ts'
-
-/** What is asked for when a run begins. */
-export type Spawn = Pick<Extract<Effect, { readonly type: 'spawn' }>, 'app' | 'run' | 'launch'>
 
 /** What all runs of a gateway share. */
 export interface Habitat {
@@ -20,10 +18,9 @@ export interface Habitat {
   readonly pace: Pace
   readonly pipes: Pipes
   readonly roll: InstanceRoll
-  /** A path for a Unix socket. */
-  socket(launch: Launch): Promise<string>
+  readonly provisions: Provisions
   /** The files of it are read at once; the rest follows when it is known where the child is to listen. */
-  environment(spawn: Spawn, marker: string): Promise<(place: string) => Record<string, string>>
+  environment(spawn: Spawn): Promise<(place: string, marker: string) => Record<string, string>>
   output(line: OutputLine): void
   report(event: Extract<Event, { readonly type: 'spawned' | 'probed' }>): void
   traffic(run: number): Traffic

@@ -17,8 +17,12 @@ export interface PipePair {
 /** How many pairs one `mkfifo` makes: it costs 2 ms, whatever it makes. */
 const batch = 8
 
-/** When so few are left the next are made, so that no start waits for them. */
+/**
+ * When so few are left the next are made, so that no start waits for them; a little later (milliseconds), because starting
+ * a process holds us up for some milliseconds, and what is started now is waited for.
+ */
 const low = 3
+const later = 500
 
 /**
  * Named pipes for what children say: `<state>/pipes/`, mode 0600. They outlive us, which the pipes of a `spawn` do not: a
@@ -31,6 +35,7 @@ export class Pipes implements AsyncDisposable {
   readonly #stock: PipePair[] = []
   #making: Promise<void> | null = null
   #fails = false
+  #timer: NodeJS.Timeout | null = null
 
   /** `keep` are those that are still in use. */
   constructor(stateDir: string, keep: readonly PipePair[], notice: Notice) {
@@ -45,7 +50,7 @@ export class Pipes implements AsyncDisposable {
     for (let tries = 0; tries < 2 * batch; tries += 1) {
       while (this.#stock.length === 0 && !this.#fails) await this.#refill()
       const pair = this.#stock.shift() ?? null
-      if (this.#stock.length < low) void this.#refill()
+      if (this.#stock.length < low) this.#refillSoon()
       if (pair === null || (await isUsable(pair))) return pair
     }
     return null
@@ -57,8 +62,16 @@ export class Pipes implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#fails = true
+    if (this.#timer) clearTimeout(this.#timer)
     await this.#making
     await Promise.all(this.#stock.splice(0).map(async (pair) => await this.release(pair)))
+  }
+
+  #refillSoon(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null
+      if (this.#stock.length < low) void this.#refill()
+    }, later)
   }
 
   #refill(): Promise<void> {

@@ -7,6 +7,7 @@ import { MemoryWatch } from './memory.ts'
 import { Pace } from './pace.ts'
 import { Ports } from './ports.ts'
 import { ProcessTable } from './process-table.ts'
+import { Provisions } from './provisions.ts'
 import { Ring } from './ring.ts'
 import type { Habitat } from './habitat.ts'
 import { Run } from './run.ts'
@@ -51,6 +52,7 @@ export class Processes implements AsyncDisposable {
   readonly #said = new Set<string>()
   readonly #roll: InstanceRoll
   readonly #pipes: Pipes
+  readonly #provisions: Provisions
   readonly #habitat: Habitat
   #closed = false
   /** Whether what is on file is another gateway's now. */
@@ -65,15 +67,23 @@ export class Processes implements AsyncDisposable {
       left.adoptable.map((one) => one.pipes),
       notice,
     )
+    const ports = new Ports(options.clock)
+    this.#provisions = new Provisions({
+      clock: options.clock,
+      ports,
+      pipes: this.#pipes,
+      roll: this.#roll,
+      socket: (launch) => takeSocket(options.stateDir, launch),
+    })
     this.#habitat = {
       clock: options.clock,
-      ports: new Ports(options.clock),
+      ports,
       table: new ProcessTable(),
       pace: new Pace(),
       pipes: this.#pipes,
       roll: this.#roll,
-      environment: (spawn, marker) => this.#environment(spawn, marker),
-      socket: (launch) => takeSocket(options.stateDir, launch),
+      environment: (spawn) => this.#environment(spawn),
+      provisions: this.#provisions,
       output: (line) => this.#output(line),
       report: (event) => options.report(event),
       traffic: (run) => options.traffic(run),
@@ -159,6 +169,7 @@ export class Processes implements AsyncDisposable {
     this.#closed = true
     this.#others = true
     this.#runs.clear()
+    this.#provisions.letGo()
     await Promise.all(runs.map(async (run) => await run.letGo()))
     await this.#roll[Symbol.asyncDispose]()
   }
@@ -172,6 +183,7 @@ export class Processes implements AsyncDisposable {
     const late = delay(farewell, undefined, { signal: given.signal }).catch(() => {})
     await Promise.race([Promise.all(runs.map((run) => run.over)), late])
     given.abort()
+    await this.#provisions[Symbol.asyncDispose]()
     await this.#pipes[Symbol.asyncDispose]()
     await this.#roll[Symbol.asyncDispose]()
     if (!this.#others) await dropSockets(this.#options.stateDir)
@@ -192,12 +204,11 @@ export class Processes implements AsyncDisposable {
 
   async #environment(
     spawn: Pick<SpawnEffect, 'app' | 'run' | 'launch'>,
-    marker: string,
-  ): Promise<(place: string) => Record<string, string>> {
+  ): Promise<(place: string, marker: string) => Record<string, string>> {
     const { app, run, launch } = spawn
     const { variables, faults } = await readEnvFiles(launch.envFiles)
     for (const fault of faults) this.#warnOnce(app, fault)
-    return (place) => {
+    return (place, marker) => {
       const given = { place, app, run, marker, ...this.#options.urls(app) }
       const { env, overruled } = childEnvironment(process.env, given, variables, launch.env)
       for (const name of overruled) {

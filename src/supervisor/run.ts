@@ -1,16 +1,16 @@
-import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Effect, Exit } from '../model/protocol.ts'
 import { takeOver } from './adopted-child.ts'
 import { messageOf } from './errno.ts'
 import { failed } from './exits.ts'
-import type { Habitat, Spawn } from './habitat.ts'
+import type { Habitat } from './habitat.ts'
 import type { Adoptable } from './left.ts'
 import { fairProbe, lookAgain } from './fair-probe.ts'
 import { isOccupied } from './listeners.ts'
 import { Output } from './output.ts'
 import type { Subject } from './probe.ts'
+import type { Spawn } from './provisions.ts'
 import { lookUp } from './process-table.ts'
 import { ProcessTree } from './process-tree.ts'
 import { spawnChild, type Child } from './spawn.ts'
@@ -45,7 +45,6 @@ export class Run {
   readonly #habitat: Habitat
   /** It runs already: an earlier gateway has started it. */
   readonly #left: Adoptable | null
-  readonly #marker: string
   readonly #ended = new AbortController()
   readonly #settle: () => void
   #recorded: Recorded | null = null
@@ -66,7 +65,6 @@ export class Run {
     this.#spawn = spawn
     this.#habitat = habitat
     this.#left = left
-    this.#marker = left?.marker ?? randomBytes(16).toString('hex')
     const { promise, resolve } = Promise.withResolvers<void>()
     this.over = promise
     this.#settle = resolve
@@ -148,6 +146,7 @@ export class Run {
     if (this.#others) return failed('it belongs to another gateway')
     tree.rootEnded()
     const asked = this.#wish !== 'live'
+    if (!asked && this.#wasReady) this.#habitat.provisions.prepare(this.#spawn)
     const outOfMemory = !asked && signal === 'SIGKILL' && this.#habitat.memory.hasStruck()
     await (asked ? this.#waitForAll(tree) : this.#clearUp(tree))
     await output.finish(lastWords)
@@ -156,32 +155,24 @@ export class Run {
   }
 
   async #begin(): Promise<Life | { readonly error: string }> {
-    const { app, run, launch } = this.#spawn
-    const { ports, pipes, roll, table, clock } = this.#habitat
-    const known = { app, run, marker: this.#marker, launch, address: null, ending: false }
-    this.#recorded = { ...known, pid: null, startTime: null, port: 0, socket: null, pipes: null, born: clock.now() }
-    // All at once: clients may be waiting. On file before the child exists, so that whoever comes after a gateway that
-    // was killed in between finds it by its marker.
-    const needs = Promise.all([
-      launch.listen === 'socket' ? this.#habitat.socket(launch) : ports.take(),
-      this.#habitat.environment(this.#spawn, this.#marker),
-      roll.put(this.#recorded),
-    ])
-    needs.catch(() => {})
-    const pair = await pipes.take()
-    this.#recorded = { ...this.#recorded, pipes: pair }
-    const [place, environment] = await needs
-    const [port, socket] = typeof place === 'number' ? ([place, null] as const) : ([0, place] as const)
+    const { run, launch } = this.#spawn
+    const { provisions, table, clock } = this.#habitat
+    const environment = this.#habitat.environment(this.#spawn)
+    // Awaited below; until then its failure is nobody's.
+    environment.catch(() => {})
+    this.#recorded = await provisions.take(this.#spawn)
+    const { marker, port, socket, pipes } = this.#recorded
     this.#socket = socket
-    this.#recorded = { ...this.#recorded, port, socket }
+    const place = socket ?? String(port)
+    const env = (await environment)(place, marker)
     if (this.#wish !== 'live') return { error: `${launch.source} was stopped before it was started` }
-    const child = await spawnChild(launch, environment(String(place)), String(place), pair)
+    const child = await spawnChild(launch, env, place, pipes)
     if ('error' in child) return child
     const born = clock.now()
     const output = this.#listen(child, port)
     // A child that has ended by now has no start time any more; what it left is known by group and marker.
     const started = (lookUp(child.pid) ?? (await table.scan()).get(child.pid))?.started ?? '0'
-    const tree = this.#describe(child.pid, started, port, born)
+    const tree = this.#describe(child.pid, started, this.#recorded, born)
     this.#note({ pid: child.pid, startTime: started, born })
     this.#habitat.report({ type: 'spawned', run, pid: child.pid, port })
     return { child, port, tree, output }
@@ -199,7 +190,7 @@ export class Run {
       this.#habitat.notice('warn', `${app} run ${run} of an earlier gateway cannot be heard any more and is ended`)
       this.terminate()
     }
-    return { child, port, tree: this.#describe(pid, startTime, port, born), output: this.#listen(child, port) }
+    return { child, port, tree: this.#describe(pid, startTime, left, born), output: this.#listen(child, port) }
   }
 
   /** Writes down what has become known of it. */
@@ -218,8 +209,8 @@ export class Run {
     return output
   }
 
-  #describe(pid: number, started: string, port: number, born: number): ProcessTree {
-    const tree = new ProcessTree(this.#habitat.table, { pid, started, marker: this.#marker })
+  #describe(pid: number, started: string, { marker, port }: Recorded, born: number): ProcessTree {
+    const tree = new ProcessTree(this.#habitat.table, { pid, started, marker })
     this.#tree = tree
     this.#subject = {
       pid,
