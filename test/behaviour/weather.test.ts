@@ -122,7 +122,7 @@ test('a gateway that did not run for a while takes nobody for ill or late becaus
   await gateway.events.waitFor(born, 'the start')
   end(gateway.pid, 'SIGSTOP')
   // Longer than every deadline of both: there is no event to wait for while the one who tells of them is stopped.
-  await new Promise((resolve) => setTimeout(resolve, 5_000))
+  await new Promise((resolve) => setTimeout(resolve, 3_500))
   end(gateway.pid, 'SIGCONT')
   await gateway.events.ready('slow')
   const { falls, instances } = await gateway.app('steady')

@@ -149,7 +149,7 @@ export default config
         const line = locate(text, path)
         assert.ok(line === null || (line >= 1 && line <= text.split('\n').length))
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     )
   })
 })
