@@ -21,7 +21,10 @@ export interface SupervisorOptions {
   chance(): number
 }
 
-/** A deadline that is noticed so much later (milliseconds) says that we were not running. */
+/** So often it is noted that we run (milliseconds). */
+const beat = 500
+
+/** Nothing noted for so long (milliseconds) says that we were not running. */
 const sleptFor = 1_000
 
 /**
@@ -35,8 +38,9 @@ export class Supervisor implements AsyncDisposable {
   readonly #watchers = new Set<() => void>()
   #fleet: Fleet
   #timer: NodeJS.Timeout | null = null
-  /** When the timer is to ring; Infinity without one. */
-  #due = Infinity
+  /** When we were last seen to run. */
+  #awake: number
+  readonly #pulse: NodeJS.Timeout
   /** Whether the timer, or its absence, is that of the present fleet. */
   #armed = false
   #working = false
@@ -45,6 +49,8 @@ export class Supervisor implements AsyncDisposable {
   constructor(options: SupervisorOptions) {
     this.#options = options
     this.#fleet = emptyFleet(options.parallelStarts, options.nextRun)
+    this.#awake = options.clock.now()
+    this.#pulse = setInterval(() => this.#wake(), beat).unref()
   }
 
   get fleet(): Fleet {
@@ -54,12 +60,22 @@ export class Supervisor implements AsyncDisposable {
   send(event: Event): void {
     if (this.#closed) return
     // Whatever is heard first after a sleep: no deadline of before may be looked at without it.
-    const late = this.#options.clock.now() - this.#due
-    if (late > sleptFor) {
-      this.#due = Infinity
-      this.#queue.push({ type: 'overslept', by: late })
-    }
+    this.#wake()
     this.#queue.push(event)
+    this.#proceed()
+  }
+
+  /** Makes up for a sleep that has just ended. */
+  #wake(): void {
+    const now = this.#options.clock.now()
+    const gap = now - this.#awake
+    this.#awake = now
+    if (gap <= sleptFor || this.#closed) return
+    this.#queue.push({ type: 'overslept', by: gap })
+    this.#proceed()
+  }
+
+  #proceed(): void {
     if (this.#working) return
     this.#working = true
     try {
@@ -100,6 +116,7 @@ export class Supervisor implements AsyncDisposable {
   /** Decides nothing any more: another gateway does. */
   letGo(): void {
     this.#closed = true
+    clearInterval(this.#pulse)
     if (this.#timer) clearTimeout(this.#timer)
   }
 
@@ -107,6 +124,7 @@ export class Supervisor implements AsyncDisposable {
     if (this.#closed) return
     await this.close()
     this.#closed = true
+    clearInterval(this.#pulse)
     if (this.#timer) clearTimeout(this.#timer)
   }
 
@@ -133,14 +151,12 @@ export class Supervisor implements AsyncDisposable {
   #arm(): void {
     if (this.#timer) clearTimeout(this.#timer)
     this.#timer = null
-    this.#due = Infinity
     this.#armed = true
     const now = this.#options.clock.now()
     const at = nextDeadline(this.#fleet, now)
     if (at === Infinity) return
     // setTimeout cannot hold more than 2^31 - 1 ms; a tick that comes too early just arms it again.
     const wait = Math.min(Math.max(1, Math.ceil(at - now)), 2 ** 31 - 1)
-    this.#due = now + wait
     this.#timer = setTimeout(() => {
       this.#armed = false
       this.send({ type: 'tick' })

@@ -26,7 +26,7 @@ test('a drill raises a fleet of its own, teaches it lessons under load, and noth
     '200',
     '--json',
   ]
-  const { code, stdout, stderr } = await run(process.execPath, [bin, ...args], { cwd: folder.dir, timeout: 90_000 })
+  const { code, stdout, stderr } = await run(process.execPath, [bin, ...args], { cwd: folder.dir, timeout: 200_000 })
   assert.equal(code, 0, stdout + stderr)
   const { lost, results } = JSON.parse(stdout) as Report
   assert.equal(lost, false)

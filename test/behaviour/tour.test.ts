@@ -18,7 +18,7 @@ test("the README's tour does what it says when it is pasted, block after block",
   await Promise.all(['hello', 'clock', 'fortune'].map((name) => gateway.events.ready(name)))
   const blocks = await tour()
   const script = blocks.join(`\necho '${divider}'\n`).replaceAll('localhost:8080', `localhost:${gateway.port}`)
-  const { stdout, stderr } = await run('bash', ['-c', script], { cwd: folder.dir, timeout: 60_000 })
+  const { stdout, stderr } = await run('bash', ['-c', script], { cwd: folder.dir, timeout: 200_000 })
   const said = stdout.split(`${divider}\n`)
   t.diagnostic(`${blocks.length} blocks`)
   const [, entry = '', compiled = '', crash = '', bad = '', good = '', gone = ''] = said
