@@ -59,12 +59,7 @@ export const lifecycle: readonly Mutant[] = [
     115,
     'a connection with a request in flight is idle',
     [connection, 'if (this.served !== null) return this.served.late(now)', ''],
-    [delivery, 'until(clock.now(), this.#route.response)', 'clock.now() + timeouts.keepAlive'],
-    [
-      delivery,
-      'const { connection, clock } = this.#errand\n    if (this.#phase <= awaiting) {',
-      'const { connection, clock, timeouts } = this.#errand\n    if (this.#phase <= awaiting) {',
-    ],
+    [delivery, 'until(door.clock.now(), this.#route.response)', 'door.clock.now() + door.timeouts.keepAlive'],
   ),
   mutant(116, 'an idle connection is kept as long as the app keeps it', [
     'gateway/idle.ts',
@@ -127,7 +122,7 @@ export const lifecycle: readonly Mutant[] = [
     'const seconds = Math.max(1, Math.ceil(wait / 1e9))',
   ]),
   mutant(119, 'every request wakes a resting app', [
-    gateway,
+    'gateway/create-door.ts',
     'if (now - (wanted.get(app) ?? Number.NEGATIVE_INFINITY) < wantEvery) return',
     '',
   ]),

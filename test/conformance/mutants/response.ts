@@ -314,8 +314,8 @@ export const response: readonly Mutant[] = [
   ]),
   mutant(91, 'an app may take its time to answer', [
     delivery,
-    'until(clock.now(), this.#route.response)',
-    'until(clock.now(), 0)',
+    'until(door.clock.now(), this.#route.response)',
+    'until(door.clock.now(), 0)',
   ]),
   mutant(91, 'a response that has begun may pause for ever', [
     delivery,

@@ -95,10 +95,10 @@ export const upgrade: readonly Mutant[] = [
   ]),
   mutant(101, 'an idle tunnel is cut', [
     delivery,
-    'until(clock.now(), door.timeouts.tunnel)',
-    'until(clock.now(), door.timeouts.tunnel || 50)',
+    'this.#errand.door.timeouts.tunnel)',
+    'this.#errand.door.timeouts.tunnel || 50)',
   ]),
-  mutant(101, 'a tunnel has no limit', [delivery, 'until(clock.now(), door.timeouts.tunnel)', 'until(clock.now(), 0)']),
+  mutant(101, 'a tunnel has no limit', [delivery, 'this.#errand.door.timeouts.tunnel)', '0)']),
   mutant(101, 'a tunnel is not in flight', [
     delivery,
     'this.#errand.status = 101',
