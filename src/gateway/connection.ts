@@ -5,12 +5,12 @@ import { CLOSE, type Framing } from '../http/framing.ts'
 import type { Head } from '../http/head.ts'
 import { parseHead } from '../http/parse-head.ts'
 import { feel } from './ahead.ts'
+import { hear, outletOf, readFrom } from './blame.ts'
 import * as is from './client-state.ts'
 import { giveHead, takeRequestHead } from './heads.ts'
 import { Inbox } from './inbox.ts'
-import { readAccepted } from './lent.ts'
 import type { Origin } from './origin.ts'
-import { Outlet } from './outlet.ts'
+import type { Outlet } from './outlet.ts'
 import type { BodySink, Front, Rewritten, Served } from './served.ts'
 import type { Waiting } from './sweep.ts'
 
@@ -44,15 +44,15 @@ export class Connection implements Waiting {
 
   constructor(socket: Socket, front: Front<Connection>) {
     this.socket = socket
-    this.out = new Outlet(socket, () => this.served?.drained())
+    this.out = outletOf(this)
     this.origin = front.originOf(socket.remoteAddress)
     this.#front = front
     this.deadline = front.clock.now() + front.timeouts.head
     front.sweep.add(this)
-    readAccepted(socket, this.#inbox, (bytes, size) => this.#take(bytes, size))
-    socket.on('end', () => this.#left())
+    readFrom(this, this.#inbox, (bytes, size) => this.#take(bytes, size))
+    hear(this, 'end', () => this.#left())
     socket.on('error', () => this.socket.destroy())
-    socket.once('close', () => this.#closed())
+    hear(this, 'close', () => this.#closed())
   }
 
   /** Nothing of a request is there, and of a response nothing is left here. */

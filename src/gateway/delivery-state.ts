@@ -1,3 +1,5 @@
+import type { Failure } from './relay.ts'
+
 /** How far one try of a request has come, in order. */
 export const joining = 0
 export const sending = 1
@@ -6,3 +8,10 @@ export const answering = 3
 export const tunnelling = 4
 export const leaving = 5
 export const over = 6
+
+/** What comes of a try that failed in this phase. `isRecalled`: the client has not heard of the answer that was spoilt. */
+export function failureIn(phase: number, isRecalled: boolean, why: Omit<Failure, 'kind' | 'reached'>): Failure {
+  const code = isRecalled && why.code === 'truncated-response' ? 'bad-response' : why.code
+  const reached = phase === joining ? 'nothing' : phase >= answering ? 'answering' : 'sent'
+  return { ...why, kind: 'failed', code, reached }
+}

@@ -6,7 +6,8 @@ import type { Refusal } from '../http/refusal.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 import type { Upstream } from '../model/route.ts'
 import type { TimeoutSettings } from '../model/settings.ts'
-import { answering, awaiting, joining, leaving, over, sending, tunnelling } from './delivery-state.ts'
+import { later } from './blame.ts'
+import { answering, awaiting, joining, leaving, over, failureIn, sending, tunnelling } from './delivery-state.ts'
 import type { Errand } from './errand.ts'
 import { Inbound } from './inbound.ts'
 import { interimOut, responseOut, switchOut } from './incoming.ts'
@@ -40,7 +41,6 @@ export class Delivery implements LinkUser<Link> {
   /** Of a response without an end, and whether it is due. */
   #parting: Parting | null = null
   #parts = false
-  /** Whether the client is who is waited for, while it is answered. */
   #stalled = false
   #total: NodeJS.Timeout | null = null
 
@@ -55,7 +55,7 @@ export class Delivery implements LinkUser<Link> {
   start(now: number): void {
     this.#errand.connection.deadline = now + this.#route.connect
     if (this.#route.total > 0)
-      this.#total = setTimeout(() => this.#exceeded(), this.#errand.since + this.#route.total - now).unref()
+      this.#total = later(this.#errand.since + this.#route.total - now, this, () => this.#exceeded())
     if (!this.#pool.join(this, now)) this.#fail('busy', 'The app has as many connections as it may have.')
   }
 
@@ -70,6 +70,10 @@ export class Delivery implements LinkUser<Link> {
     this.#link = null
   }
 
+  failed(error: unknown): void {
+    this.#errand.failed(error)
+  }
+
   cut(): void {
     this.#fail('cut', 'The exchange was ended.', this.#link?.silent ?? true)
   }
@@ -78,7 +82,7 @@ export class Delivery implements LinkUser<Link> {
   retire(within: number): void {
     // At random: the clients that come back shall not all do so at once.
     if (within === 0) this.#part()
-    else setTimeout(() => this.#part(), Math.random() * within).unref()
+    else later(Math.random() * within, this, () => this.#part())
   }
 
   late(now: number): void {
@@ -143,9 +147,8 @@ export class Delivery implements LinkUser<Link> {
   }
 
   interim(head: Head): void {
-    const { connection, head: request } = this.#errand
     // RFC 9110 §15.2: a 1xx MUST NOT be sent to an HTTP/1.0 client.
-    if (request.minor > 0) connection.out.response(head, interimOut())
+    if (this.#errand.head.minor > 0) this.#errand.connection.out.response(head, interimOut())
   }
 
   responded(head: Head, framing: Framing): void {
@@ -213,7 +216,6 @@ export class Delivery implements LinkUser<Link> {
     this.#errand.connection.socket.end()
   }
 
-  /** The client's side of the tunnel is closed. */
   clientClosed(): void {
     this.#sideClosed(this.#link?.socket)
   }
@@ -292,8 +294,6 @@ export class Delivery implements LinkUser<Link> {
     this.stop()
     connection.deadline = Number.POSITIVE_INFINITY
     if (phase >= answering) connection.abort(this.#closeDelimited)
-    const reached = phase === joining ? 'nothing' : phase >= answering ? 'answering' : 'sent'
-    const told = isRecalled && code === 'truncated-response' ? 'bad-response' : code
-    this.#errand.ended({ kind: 'failed', code: told, detail, reached, silent, reused: this.#reused }, false)
+    this.#errand.ended(failureIn(phase, isRecalled, { code, detail, silent, reused: this.#reused }), false)
   }
 }

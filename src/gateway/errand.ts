@@ -19,4 +19,6 @@ export interface Errand extends Passage, Return {
   status: number
   /** Over: null when the client has got its response. `persist`: the connection may serve on. */
   ended(failure: Failure | null, persist: boolean): void
+  /** A mistake of ours. Twice is harmless. */
+  failed(error: unknown): void
 }

@@ -242,7 +242,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
 
   /** A mistake of ours: told in the journal, and to the client if it has heard nothing yet. */
   failed(error: unknown): void {
-    if (this.#over) return
+    if (this.#over) return this.connection.served === this ? this.connection.abort(true) : undefined
     const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
     this.#delivery?.stop()
     const isFree = this.status === 0

@@ -3,9 +3,10 @@ import { createServer, type Server } from 'node:net'
 import { fileLimit } from '../lib/file-limit.ts'
 import type { ListeningSockets } from '../lib/running.ts'
 import type { Traffic } from '../model/protocol.ts'
-import type { Route, RouteChange } from '../model/route.ts'
+import type { RouteChange } from '../model/route.ts'
 import { changeIndex, emptyIndex, type OwnIndex } from '../model/route-index.ts'
 import { type Auth, Credentials } from './auth/tokens.ts'
+import { blame } from './blame.ts'
 import { Connection } from './connection.ts'
 import { createDoor, type DoorOptions } from './create-door.ts'
 import type { Door } from './door.ts'
@@ -20,6 +21,7 @@ import { openRoom } from './room.ts'
 import type { Front } from './served.ts'
 import { Sweep } from './sweep.ts'
 import { turnAway } from './turn-away.ts'
+import { runsOf } from './upstreams.ts'
 import { refusal, refusalOf } from './verdict.ts'
 
 /** A run that left the table may have sent its last bytes a moment before; later than this what is left is cut. */
@@ -57,7 +59,7 @@ export class Gateway implements AsyncDisposable {
 
   static async listen(options: GatewayOptions): Promise<Gateway> {
     const { clock } = options
-    const sweep = new Sweep(clock)
+    const sweep = new Sweep(clock, blame)
     const index = emptyIndex()
     const connections = new Set<Connection>()
     const proxies = new Proxies(options.trustedProxies ?? [])
@@ -228,10 +230,4 @@ export class Gateway implements AsyncDisposable {
     }, lastWords)
     this.#cuts.set(run, timer)
   }
-}
-
-function runsOf(route: Route | undefined): number[] {
-  if (route?.target.kind !== 'ready') return []
-  const { upstreams, rollout } = route.target
-  return (rollout ? [...upstreams, ...rollout.trial] : upstreams).map(({ run }) => run)
 }

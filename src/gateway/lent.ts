@@ -13,7 +13,7 @@ export const lent: Buffer = Buffer.allocUnsafeSlow(64 * 1024)
 export type Take = (bytes: Buffer, size: number) => boolean
 
 /** What one socket reads into. */
-interface Into {
+export interface Into {
   next(): Buffer
 }
 

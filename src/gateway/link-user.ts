@@ -25,6 +25,8 @@ export interface LinkUser<L> {
   drained(): void
   /** Nothing more comes of it; the link is gone. `silent`: not one byte came back. */
   lost(code: ErrorCode, detail: string, silent: boolean): void
+  /** A mistake of ours was met on the way: the request ends, and with it the link. */
+  failed(error: unknown): void
 }
 
 export interface LinkOwner<L> {

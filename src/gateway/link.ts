@@ -52,19 +52,19 @@ export class Link {
       keepAlive: true,
       keepAliveInitialDelay: 60_000,
       allowHalfOpen: true,
-      onread: { buffer: () => this.#inbox.next(), callback: (size) => this.#read(size) },
+      onread: { buffer: () => this.#inbox.next(), callback: (size) => this.#heard(size) },
     })
     this.socket = socket
     this.out = new Outlet(
       socket,
-      () => this.user?.drained(),
-      (error) => this.#unwritable(error),
+      () => this.#safely(() => this.user?.drained()),
+      (error) => this.#safely(() => this.#unwritable(error)),
     )
     this.#owner = owner
-    socket.once('connect', () => owner.opened(this))
-    socket.on('end', () => this.#finished())
-    socket.on('error', (error: Error) => this.#broke(error))
-    socket.once('close', () => this.#closed())
+    socket.once('connect', () => this.#safely(() => owner.opened(this)))
+    socket.on('end', () => this.#safely(() => this.#finished()))
+    socket.on('error', (error: Error) => this.#safely(() => this.#broke(error)))
+    socket.once('close', () => this.#safely(() => this.#closed()))
   }
 
   /** Whether not one byte of a response has come. */
@@ -94,6 +94,29 @@ export class Link {
     this.user = null
     this.#head = giveHead(this.#head)
     this.socket.destroy()
+  }
+
+  /** As `#safely`, for what happens all the time. */
+  #heard(size: number): boolean {
+    const { user } = this
+    try {
+      return this.#read(size)
+    } catch (error) {
+      this.destroy()
+      user?.failed(error)
+      return false
+    }
+  }
+
+  /** A mistake of ours ends the request that it was met in, never the process. */
+  #safely(act: () => void): void {
+    const { user } = this
+    try {
+      act()
+    } catch (error) {
+      this.destroy()
+      user?.failed(error)
+    }
   }
 
   /** False to read no more for now. */

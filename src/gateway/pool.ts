@@ -127,7 +127,12 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
       return
     }
     this.#queue.delete(next)
-    next.linked(link)
+    // Whose mistake it is: not that of the exchange which has just ended.
+    try {
+      next.linked(link)
+    } catch (error) {
+      next.failed(error)
+    }
   }
 
   closed(link: Link): void {

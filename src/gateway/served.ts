@@ -22,6 +22,8 @@ export interface Served {
   late(now: number): void
   /** The client takes bytes again. */
   drained(): void
+  /** A mistake of ours. Twice is harmless. */
+  failed(error: unknown): void
 }
 
 /** What was made for a request and holds for the next one like it. */

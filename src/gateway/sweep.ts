@@ -19,12 +19,15 @@ const beat = 250
  */
 export class Sweep implements Disposable {
   readonly #clock: Clock
+  readonly #failed: (waiting: Waiting, error: unknown) => void
   readonly #watched = new Set<Waiting>()
   #timer: NodeJS.Timeout | null = null
   #coming: NodeJS.Immediate | null = null
 
-  constructor(clock: Clock) {
+  /** `failed` is told of whoever could not bear to be late. */
+  constructor(clock: Clock, failed: (waiting: Waiting, error: unknown) => void) {
     this.#clock = clock
+    this.#failed = failed
   }
 
   add(waiting: Waiting): void {
@@ -57,8 +60,12 @@ export class Sweep implements Disposable {
   #judge(): void {
     const now = this.#clock.now()
     for (const waiting of this.#watched) {
-      if (now >= waiting.deadline) waiting.late(now)
-      else if (waiting.isPaused) waiting.feel()
+      try {
+        if (now >= waiting.deadline) waiting.late(now)
+        else if (waiting.isPaused) waiting.feel()
+      } catch (error) {
+        this.#failed(waiting, error)
+      }
     }
   }
 }

@@ -12,6 +12,7 @@ interface Uploader {
   /** The request is written to its last byte. */
   uploaded(): void
   unreadable(refusal: Refusal): void
+  failed(error: unknown): void
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Clock } from '../lib/clock.ts'
-import type { Upstream } from '../model/route.ts'
+import type { Route, Upstream } from '../model/route.ts'
 import type { ConnectionSettings } from '../model/settings.ts'
 import { Pool } from './pool.ts'
 import type { Room } from './room.ts'
@@ -49,4 +49,11 @@ export class Upstreams implements Disposable {
   [Symbol.dispose](): void {
     for (const run of this.#pools.keys()) this.retire(run)
   }
+}
+
+/** All that get requests by this route. */
+export function runsOf(route: Route | undefined): number[] {
+  if (route?.target.kind !== 'ready') return []
+  const { upstreams, rollout } = route.target
+  return (rollout ? [...upstreams, ...rollout.trial] : upstreams).map(({ run }) => run)
 }

@@ -86,6 +86,7 @@ const byCode: Partial<Record<RefusalCode, ErrorCode>> = {
 }
 
 const lastWords: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'internal',
   'bad-request',
   'bad-target',
   'bad-host',

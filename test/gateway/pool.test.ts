@@ -36,11 +36,14 @@ class User implements LinkUser<Link> {
   lost(code: string): void {
     this.lostBy = code
   }
+  failed(error: unknown): void {
+    throw error
+  }
 }
 
 test('an instance gets as many connections as it may have, some more wait, and the next is refused', async () => {
   await using app = await startApp(() => {})
-  using sweep = new Sweep(systemClock)
+  using sweep = new Sweep(systemClock, () => {})
   using pool = new Pool(
     { host: '127.0.0.1', port: app.port },
     { max: 1, queue: 2, idle: null },
@@ -62,7 +65,7 @@ test('an instance gets as many connections as it may have, some more wait, and t
 
 test('a limit that is lowered while there are more connections is kept to as they become free', async () => {
   await using app = await startApp(() => {})
-  using sweep = new Sweep(systemClock)
+  using sweep = new Sweep(systemClock, () => {})
   using pool = new Pool(
     { host: '127.0.0.1', port: app.port },
     { max: 2, queue: 2, idle: null },
@@ -89,7 +92,7 @@ test('a limit that is lowered while there are more connections is kept to as the
 
 test('a user that leaves while its connection is being made is not called again', async () => {
   await using app = await startApp(() => {})
-  using sweep = new Sweep(systemClock)
+  using sweep = new Sweep(systemClock, () => {})
   using pool = new Pool(
     { host: '127.0.0.1', port: app.port },
     { max: 4, queue: 4, idle: null },
@@ -109,7 +112,7 @@ test('a user that leaves while its connection is being made is not called again'
 test('what no port answers is told as unreachable', async () => {
   const app = await startApp(() => {})
   await app.kill()
-  using sweep = new Sweep(systemClock)
+  using sweep = new Sweep(systemClock, () => {})
   using pool = new Pool(
     { host: '127.0.0.1', port: app.port },
     { max: 4, queue: 4, idle: null },
@@ -124,7 +127,7 @@ test('what no port answers is told as unreachable', async () => {
 
 test('who listens at the port of an app that has ended is a stranger, and is sent nothing', async () => {
   await using app = await startApp(() => {})
-  using sweep = new Sweep(systemClock)
+  using sweep = new Sweep(systemClock, () => {})
   // Ended and not waited for by its parent, as a child is until its end is noticed.
   const parent = spawn('/bin/sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = Number(String((await once(parent.stdout, 'data'))[0]))

@@ -69,8 +69,8 @@ export const response: readonly Mutant[] = [
   ]),
   mutant(67, 'a reset is an end', [
     link,
-    "socket.on('error', (error: Error) => this.#broke(error))",
-    "socket.on('error', () => this.#finished())",
+    'this.#safely(() => this.#broke(error))',
+    'this.#safely(() => this.#finished())',
   ]),
   mutant(67, 'HTTP/1.0 sees an end instead of a reset', [
     delivery,
@@ -140,8 +140,8 @@ export const response: readonly Mutant[] = [
   mutant(74, 'interim responses may be of any number', [link, 'const maxInterim = 64', 'const maxInterim = 1e9']),
   mutant(75, 'HTTP/1.0 is told interim responses', [
     delivery,
-    'if (request.minor > 0) connection.out.response(head, interimOut())',
-    'connection.out.response(head, interimOut())',
+    'if (this.#errand.head.minor > 0) this.#errand.connection.out.response(head, interimOut())',
+    'this.#errand.connection.out.response(head, interimOut())',
   ]),
   mutant(76, 'an app may switch protocols unasked', anyProtocol),
   mutant(76, 'a 101 nobody asked for is passed on as a response', [
