@@ -40,7 +40,7 @@ export interface DoorOptions {
   readonly timeouts?: Partial<ClientTimeouts> | undefined
 }
 
-/** At most one report that an app is wanted, an app, in this many ms. */
+/** At most one report that an app is wanted, an app, in this many ms, as long as nothing becomes of the app. */
 const wantEvery = 1_000
 
 /** Everything that the requests of one gateway pass. */
@@ -74,6 +74,9 @@ export function createDoor(options: DoorOptions, sweep: Sweep, index: RouteIndex
       if (now - (wanted.get(app) ?? Number.NEGATIVE_INFINITY) < wantEvery) return
       wanted.set(app, now)
       report({ type: 'wanted', app })
+    },
+    changed: (apps) => {
+      for (const app of apps) wanted.delete(app)
     },
   }
 }

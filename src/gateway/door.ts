@@ -49,4 +49,6 @@ export interface Door {
   readonly report: (report: GatewayReport) => void
   /** Reports that a request waits for an app, at a bounded rate. */
   readonly want: (app: string) => void
+  /** Something has become of these apps: whoever still waits for one says so again. */
+  readonly changed: (apps: Iterable<string>) => void
 }

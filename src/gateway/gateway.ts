@@ -139,6 +139,7 @@ export class Gateway implements AsyncDisposable {
     this.#door.trials.change(routes)
     const left = before.difference(new Set(put.flatMap(runsOf)))
     for (const run of left) upstreams.retire(run)
+    this.#door.changed(names)
     hold.wake(names)
     suspects.queue.wake(names)
     for (const app of gone) suspects.forget(app)

@@ -1,7 +1,7 @@
-import { aliveOf, hasStartSlot, isCandidate, readyOf, type App, type Fleet } from './fleet.ts'
+import { aliveOf, endOfRest, hasStartSlot, isCandidate, readyOf, type App, type Fleet } from './fleet.ts'
 import { demandsOf, type Demand } from './demands.ts'
 import { awaitsPredecessor, insists, insistsOnPort } from './apart.ts'
-import { crashOf, rejectCandidate, settleFall } from './falls.ts'
+import { crashOf, rejectCandidate, roused, settleFall } from './falls.ts'
 import { beget, deadline, isAlive, step, type Instance, type InstanceEvent } from './instance.ts'
 import { note } from './note.ts'
 import { postponed } from './oversleep.ts'
@@ -98,7 +98,8 @@ class Draft {
     const tried = tryCandidate(app, this.#now)
     if (tried.app !== app) this.#put(tried.app)
     if (tried.announcement) this.#announce(tried.announcement)
-    app = tried.app
+    app = roused(tried.app, this.#now)
+    if (app !== tried.app) this.#put(app)
     const demands = demandsOf(app, this.#fleet.closing)
     this.#retire(app, demands)
     this.#giveUpHung(name)
@@ -137,10 +138,7 @@ class Draft {
   #tick(): readonly string[] {
     const touched: string[] = []
     for (const [name, app] of this.#fleet.apps) {
-      if (app.standing.kind === 'resting' && app.standing.until <= this.#now) {
-        this.#put({ ...app, standing: { kind: 'on' } })
-        touched.push(name)
-      }
+      if (app.standing.kind === 'resting' && endOfRest(app.standing.until, app.falls) <= this.#now) touched.push(name)
       if (app.trial?.until && app.trial.until <= this.#now) touched.push(name)
       for (const it of app.instances) {
         if (deadline(it) <= this.#now && this.#step(it, { type: 'tick' })) touched.push(name)

@@ -1,4 +1,4 @@
-import type { App } from './fleet.ts'
+import { type App, endOfRest } from './fleet.ts'
 import type { Instance, Ready } from './instance.ts'
 import type { Announcement, Effect } from './protocol.ts'
 import { addTallies } from './tally.ts'
@@ -42,6 +42,17 @@ export function settleFall(app: App, instance: Instance, reason: string, now: nu
     app: { ...charged, standing: { kind: 'resting', until: now + rest, reason } },
     announcement: { kind: 'resting', app: app.name, falls: falls.streak, for: rest, reason },
   }
+}
+
+/** Ends a rest that is over, and forgets what was asked for once something serves. The same object if nothing changed. */
+export function roused(app: App, now: number): App {
+  const { standing, falls } = app
+  if (standing.kind === 'resting' && endOfRest(standing.until, falls) <= now) {
+    const early = standing.until > now
+    return { ...app, standing: { kind: 'on' }, falls: early ? { ...falls, woken: now, wished: false } : falls }
+  }
+  const serves = falls.wished && app.instances.some((it) => it.state === 'ready')
+  return serves ? { ...app, falls: { ...falls, wished: false } } : app
 }
 
 /** What is to be kept of an instance that served and is lost. */

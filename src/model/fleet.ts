@@ -84,6 +84,8 @@ export interface Falls {
   readonly last: { readonly at: number; readonly reason: string } | null
   /** When a request last woke a resting app early. */
   readonly woken: number
+  /** Whether a request has asked for it since, and nothing was ready for it yet: good for waking it once. */
+  readonly wished: boolean
 }
 
 /** An instance in its first `startSlot` milliseconds occupies one of `parallelStarts` places; a slow boot then frees it. */
@@ -116,11 +118,19 @@ export function hasStartSlot(fleet: Fleet, now: number): boolean {
   return taken < fleet.parallelStarts
 }
 
+/** A request may wake a resting app early, but not more often than this (milliseconds): patience, not a hot loop. */
+const wakeInterval = 2_000
+
+/** When an app that rests until `until` starts again, given what was asked for. */
+export function endOfRest(until: number, { wished, woken }: Falls): number {
+  return wished ? Math.min(until, woken + wakeInterval) : until
+}
+
 /** When the fleet next needs a `tick`; Infinity when nothing waits for the clock. */
 export function nextDeadline(fleet: Fleet, now: number): number {
   let next = Infinity
   for (const app of fleet.apps.values()) {
-    if (app.standing.kind === 'resting') next = Math.min(next, app.standing.until)
+    if (app.standing.kind === 'resting') next = Math.min(next, endOfRest(app.standing.until, app.falls))
     if (app.trial?.until) next = Math.min(next, app.trial.until)
     for (const it of app.instances) {
       next = Math.min(next, deadline(it))

@@ -2,7 +2,7 @@ import { adopted } from './adopt.ts'
 import { type App, type Fleet, type Standing } from './fleet.ts'
 import { isAlive, type Release } from './instance.ts'
 import type { Effect, Event, Launch } from './protocol.ts'
-import { noFalls, wakeInterval } from './restart.ts'
+import { noFalls } from './restart.ts'
 import type { AppSettings } from './settings.ts'
 import { addCoped, noAnswers, nothingToCopeWith } from './tally.ts'
 import { newTrial, noteAnswers } from './trial.ts'
@@ -68,7 +68,7 @@ export function note(fleet: Fleet, event: AppEvent, now: number): { fleet: Fleet
       app = known && { ...known, suspicions: event.found && { version: event.version, found: event.found } }
       break
     case 'wanted':
-      app = known && wanted(known, now)
+      app = known && wanted(known)
       break
     case 'coped':
       app = known && { ...known, coped: addCoped(known.coped, event.coped) }
@@ -149,9 +149,13 @@ function candidate(app: App, current: Release): App {
   return { ...app, current, cover: serves(app, app.good), trial: app.good && newTrial(current), falls: noFalls }
 }
 
-function wanted(app: App, now: number): App {
-  if (app.standing.kind !== 'resting' || now - app.falls.woken < wakeInterval) return app
-  return { ...app, standing: { kind: 'on' }, falls: { ...app.falls, woken: now } }
+/**
+ * The wish is kept until it may wake the app or something serves: whoever waits says it once, maybe while the app still
+ * starts, and another time only when something has changed.
+ */
+function wanted(app: App): App {
+  const starts = app.standing.kind === 'on' || app.standing.kind === 'resting'
+  return starts && !app.falls.wished ? { ...app, falls: { ...app.falls, wished: true } } : app
 }
 
 /** The release a new one has to beat. */

@@ -2,10 +2,7 @@ import type { Falls } from './fleet.ts'
 import type { RestartSettings } from './settings.ts'
 
 /** A release starts with a clean slate. */
-export const noFalls: Falls = { streak: 0, total: 0, last: null, woken: 0 }
-
-/** A request may wake a resting app early, but not more often than this (milliseconds): patience, not a hot loop. */
-export const wakeInterval = 2_000
+export const noFalls: Falls = { streak: 0, total: 0, last: null, woken: 0, wished: false }
 
 /**
  * Charges a fall. Time spent ready forgives earlier falls one by one, so that a crash after a good day restarts at

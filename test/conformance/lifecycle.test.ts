@@ -294,6 +294,9 @@ test('rule 119: requests that wait for an app wake it once a second, not once a 
   time.move(1)
   await rig.say(ask('GET /x'))
   assert.equal(wanted(), 2)
+  // Who waits says so again as soon as something has become of the app.
+  rig.routes([route('app1', rig.child.port, { target: { ...target, why: 'resting' }, hold: { for: 60_000, max: 1 } })])
+  await rig.child.until(() => wanted() === 3, 'the request that waits to say so again')
   assert.equal(rig.child.peers.length, 0)
 })
 

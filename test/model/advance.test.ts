@@ -76,6 +76,50 @@ test('a request wakes a resting app early, but only once in two seconds', () => 
   assert.equal(world.spawned.length, before + 1)
 })
 
+test('a wish that comes too early wakes a resting app as soon as it may, and once', () => {
+  const world = new World({ v1: dud })
+  world.offer('hello', 'v1')
+  world.pass(60_000)
+  world.send({ type: 'wanted', app: 'hello' })
+  const woken = world.spawned.length
+  world.pass(500)
+  world.send({ type: 'wanted', app: 'hello' })
+  assert.equal(world.spawned.length, woken)
+  world.pass(1_499)
+  assert.equal(world.spawned.length, woken)
+  world.pass(1)
+  assert.equal(world.spawned.length, woken + 1)
+  world.pass(10_000)
+  assert.equal(world.spawned.length, woken + 1)
+})
+
+test('a wish that comes before the rest, while the app still starts, ends the rest', () => {
+  const world = new World({ v1: well })
+  world.offer('hello', 'v1', { restart: { min: 20_000, max: 30_000, forgive: 1_000 } })
+  world.pass(900)
+  world.die(1)
+  world.send({ type: 'wanted', app: 'hello' })
+  world.pass(10)
+  world.die(2)
+  world.pass(100)
+  assert.deepEqual(world.states('hello'), ['v1:ready'])
+  assert.equal(world.spawned.length, 3)
+  // What was asked for is there: the next rest is not cut short by the same wish.
+  world.die(3)
+  world.pass(10_000)
+  assert.equal(world.spawned.length, 3)
+})
+
+test('an app that is asked for all the time does not start more often than every two seconds and its back-off', () => {
+  const world = new World({ v1: dud })
+  world.offer('hello', 'v1')
+  for (let i = 0; i < 6_000; i++) {
+    world.send({ type: 'wanted', app: 'hello' })
+    world.pass(10)
+  }
+  assert.ok(world.spawned.length >= 30 && world.spawned.length <= 45, `${world.spawned.length} starts in a minute`)
+})
+
 test('a never-ready app costs one fall for each boot deadline, not one for each tick', () => {
   const world = new World({ v1: { ...mute, obeys: null } })
   world.offer('hello', 'v1')

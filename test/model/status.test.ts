@@ -123,7 +123,7 @@ test('an app that has left but still drains is stopping', () => {
     record: noAnswers,
     apart: null,
     rejected: null,
-    falls: { streak: 0, total: 0, last: null, woken: 0 },
+    falls: { streak: 0, total: 0, last: null, woken: 0, wished: false },
     due: null,
     recycled: 0,
     coped: { replayed: 0, held: 0 },
