@@ -72,7 +72,7 @@ function createProgram(done: (code: number) => void): Command {
   program
     .command('logs')
     .description('show what apps have written')
-    .argument('[app]', 'only of this app')
+    .argument('[app]', 'only of this app', filled)
     .option('-f, --follow', 'go on until Ctrl-C', false)
     .option('-n, --lines <number>', 'how many of the newest lines', count(0, 100_000), 100)
     .option('--json', 'one JSON object a line', false)
@@ -85,7 +85,7 @@ function createProgram(done: (code: number) => void): Command {
   program
     .command('crashes')
     .description('show what died, and which request it was')
-    .argument('[app]', 'only of this app, or the id of one crash')
+    .argument('[app]', 'only of this app, or the id of one crash', filled)
     .option('--last', 'the newest one in full', false)
     .option('--clear', 'suspect no request of this app any more', false)
     .option('--json', 'as JSON', false)
@@ -99,7 +99,7 @@ function createProgram(done: (code: number) => void): Command {
     program
       .command(verb)
       .description(description)
-      .argument('<app>', 'its name, as status shows it')
+      .argument('<app>', 'its name, as status shows it', filled)
       .addHelpText('after', examples([`quaymaster ${verb} hello`]))
       .action(async (app: string, _, command: Command) => {
         const { runVerb } = await import('./verb.ts')
@@ -110,9 +110,9 @@ function createProgram(done: (code: number) => void): Command {
   program
     .command('deploy')
     .description('put a file into the apps folder and wait until it has proved itself')
-    .argument('<file>', 'the executable')
-    .option('--as <name>', 'the name of the app (default: that of the file)')
-    .addHelpText('after', outcomes(examples(['quaymaster deploy dist/server --as hello'])))
+    .argument('<file>', 'the executable', filled)
+    .option('--as <name>', 'the name of the app (default: that of the file)', filled)
+    .addHelpText('after', outcomes(examples(['quaymaster deploy dist/server --as shop'])))
     .action(async (file: string, _, command: Command) => {
       const { runDeploy } = await import('./deploy.ts')
       done(await runDeploy(file, command.optsWithGlobals()))
@@ -121,7 +121,7 @@ function createProgram(done: (code: number) => void): Command {
   program
     .command('versions')
     .description('list the kept versions of an app')
-    .argument('<app>', 'its name, as status shows it')
+    .argument('<app>', 'its name, as status shows it', filled)
     .option('--json', 'as JSON', false)
     .action(async (app: string, _, command: Command) => {
       const { runVersions } = await import('./versions.ts')
@@ -131,8 +131,8 @@ function createProgram(done: (code: number) => void): Command {
   program
     .command('rollback')
     .description('go back to an earlier version until the file changes, or until restart')
-    .argument('<app>', 'its name, as status shows it')
-    .argument('[version]', 'as versions shows it; the beginning will do (default: the last that served)')
+    .argument('<app>', 'its name, as status shows it', filled)
+    .argument('[version]', 'as versions shows it; the beginning will do (default: the last that served)', filled)
     .addHelpText('after', outcomes(examples(['quaymaster rollback hello'], ['quaymaster rollback hello 3fa9'])))
     .action(async (app: string, version: string | undefined, _, command: Command) => {
       const { runRollback } = await import('./versions.ts')
@@ -150,7 +150,7 @@ function createProgram(done: (code: number) => void): Command {
   program
     .command('drill')
     .description('prove under load that nothing is lost, with a gateway and an app of its own')
-    .argument('[app]', 'an app of the gateway that runs here; asks for --here')
+    .argument('[app]', 'an app of the gateway that runs here; asks for --here', filled)
     .option('--here', 'it may be killed and frozen again and again', false)
     .option('--only <lessons>', 'only these, by name, with commas')
     .option('--times <number>', 'how often each', count(1, 1_000), 3)
@@ -231,6 +231,12 @@ function port(text: string): number {
 
 function workers(text: string): number | 'auto' {
   return text === 'auto' ? text : count(1, 256)(text)
+}
+
+/** An empty word comes from a variable that is not set: nobody means one. */
+function filled(text: string): string {
+  if (text !== '') return text
+  throw new InvalidArgumentError('It must not be empty.')
 }
 
 function count(least: number, most: number): (text: string) => number {

@@ -80,7 +80,7 @@ function checkApp(path: readonly Key[], app: unknown, defaults: unknown): Findin
     findings.push(finding([...path, 'target'], reason))
   }
   if (at(app, 'target') !== undefined) {
-    const idle = [['limits'], ['timeouts', 'idle'], ['timeouts', 'total']].filter(
+    const idle = [['limits'], ['replay'], ['timeouts', 'idle'], ['timeouts', 'total']].filter(
       (key) => at(app, ...key) !== undefined,
     )
     const reason = 'is not for an app with target: it is relayed to, not run'

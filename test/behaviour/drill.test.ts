@@ -54,7 +54,8 @@ test('an app of a real gateway is drilled only when that is said', async () => {
   assert.match(refused.stderr, /^A drill kills hello again and again\. Say --here if that is meant/)
   assert.equal((await gateway.app('hello')).instances[0]?.run, before.run)
   const unknown = await gateway.folder.cli('drill', 'helo', '--here')
-  assert.deepEqual([unknown.code, unknown.stderr], [1, 'There is no app "helo". Did you mean "hello"?\n'])
+  const why = 'There is no app "helo". Did you mean "hello"?\n'
+  assert.deepEqual([unknown.code, unknown.stdout, unknown.stderr], [1, '', why])
   const drilled = await gateway.folder.cli('drill', 'hello', '--here', '--only', 'kill', '--times', '1', '--rate', '50')
   assert.equal(drilled.code, 0, drilled.stdout + drilled.stderr)
   assert.match(drilled.stdout, /^Nothing was lost in 1 lessons: /m)

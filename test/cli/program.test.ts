@@ -45,6 +45,10 @@ test('a mistake in the command line ends with 2, says what is wrong, and starts 
     [['up', 'surplus'], /too many arguments/],
     [['restart'], /missing required argument 'app'/],
     [['logs', '-n', 'x'], /whole number/],
+    [['deploy', 'a.cjs', '--as', ''], /argument '' is invalid\. It must not be empty\./],
+    [['restart', ''], /argument value '' is invalid for argument 'app'\. It must not be empty\./],
+    [['versions', ''], /for argument 'app'\. It must not be empty/],
+    [['rollback', 'ws', ''], /for argument 'version'\. It must not be empty/],
   ]
   for (const [args, expected] of mistakes) {
     const { code, stdout, stderr } = await folder.cli(...args)

@@ -189,7 +189,7 @@ export default defineConfig({
     api: { path: '/docs/' },
     docs: {},
     web: { host: 'API.localhost' },
-    up: { target: 'http://x', command: 'x', restart: { min: '1m' }, limits: { age: '1h' }, timeouts: { total: 1 }, stop: { streams: '20s' } },
+    up: { target: 'http://x', command: 'x', restart: { min: '1m' }, limits: { age: '1h' }, replay: { key: true }, timeouts: { total: 1 }, stop: { streams: '20s' } },
     deep: { path: '/-/x' },
   },
 }`)
@@ -204,6 +204,7 @@ export default defineConfig({
       '11 apps.web.host is "api.localhost", which already leads to the app api',
       '12 apps.up.target cannot be set together with command: an app is either run or only relayed to',
       '12 apps.up.limits is not for an app with target: it is relayed to, not run',
+      '12 apps.up.replay is not for an app with target: it is relayed to, not run',
       '12 apps.up.timeouts.total is not for an app with target: it is relayed to, not run',
       '12 apps.up.stop.streams makes streams end (within 20000ms) after the drain is over (10000ms)',
       '12 apps.up.restart.min makes the first delay (60000ms) longer than the longest (30000ms)',

@@ -30,6 +30,8 @@ export async function runDrill(args: DrillArguments): Promise<number> {
   }
   const chosen = choose(args)
   const width = Math.max(12, ...chosen.map(({ name }) => name.length))
+  // The same sentence as for any other command about an app that is not there, or a gateway that is not.
+  if (args.app !== null) await ask(await findState(args), 'GET', `/apps/${encodeURIComponent(args.app)}`)
   if (!args.json) process.stdout.write(`${head(width)}\n`)
   const told = (result: Result): void => {
     if (args.json) return
@@ -55,8 +57,6 @@ async function onOwn(boot: number, common: Common): Promise<readonly Result[]> {
 async function onReal(options: GlobalOptions, app: string, common: Common): Promise<readonly Result[]> {
   const state = await findState(options)
   const stage = new Stage(state, app)
-  // The same sentence as for any other command about an app that is not there, or a gateway that is not.
-  await ask(state, 'GET', `/apps/${encodeURIComponent(app)}`)
   return drill({ ...common, stage, fleet: null, door: await stage.door(await readToken(state)) })
 }
 
