@@ -14,7 +14,8 @@ import { StartError } from './lib/start-error.ts'
 import { quaymasterVersion } from './lib/version.ts'
 import { openAdoption } from './main/adoption.ts'
 import { awaitFirstVerdicts } from './main/greet.ts'
-import { perform } from './main/perform.ts'
+import { openKin } from './main/kin.ts'
+import { hear, perform } from './main/perform.ts'
 import { quarantineOf } from './main/quarantine.ts'
 import { recentOutput } from './main/recent.ts'
 import { reloader } from './main/reload.ts'
@@ -36,6 +37,7 @@ import { deploy, operate, rollBack, versionsOf, type Workshop } from './supervis
 import { openIntake, type Intake } from './supervisor/intake.ts'
 import { Census } from './supervisor/census.ts'
 import { findLeft, versionAt } from './supervisor/left.ts'
+import type { Notice } from './supervisor/notice.ts'
 import { Processes } from './supervisor/processes.ts'
 import { Supervisor } from './supervisor/supervisor.ts'
 
@@ -51,9 +53,7 @@ export async function up(options: UpOptions): Promise<Running> {
   const clock = systemClock
   const stamp = stampOf(clock.wall())
   const journal = new Journal()
-  const notice = (level: 'info' | 'warn' | 'error', message: string): void => {
-    journal.write({ type: 'notice', level, message })
-  }
+  const notice: Notice = (level, message) => journal.write({ type: 'notice', level, message })
 
   // First in, last out: whoever holds the control socket owns the state folder.
   const { inherited } = options
@@ -78,10 +78,7 @@ export async function up(options: UpOptions): Promise<Running> {
       auth: { tokens },
       journal,
       clock,
-      report: (report) => {
-        if (report.type === 'lost' || report.type === 'acquitted') crashes.heard(report)
-        else supervisor.send(report)
-      },
+      report: (report) => kin.report(report),
       stamp,
       sessions: { key: await readOrCreateKey(config.stateDir) },
       workers: config.workers,
@@ -89,6 +86,11 @@ export async function up(options: UpOptions): Promise<Running> {
       waits: true,
     }),
   )
+  const kin = openKin({
+    inherits: inherited !== null,
+    change: (routes) => gateway.change(routes),
+    hear: (report) => hear(report, crashes, supervisor),
+  })
   const processes = opened.use(
     new Processes({
       stateDir: config.stateDir,
@@ -140,7 +142,7 @@ export async function up(options: UpOptions): Promise<Running> {
     },
     perform: (effect) => perform(effect, processes, intake, crashes),
     publish: (fleet, before, touched) => {
-      gateway.change(routeChange(before, fleet, touched))
+      kin.change(routeChange(before, fleet, touched))
       retain(fleet, touched)
       crashes.see(touched)
       memory.see(fleet, before, touched)
@@ -160,7 +162,6 @@ export async function up(options: UpOptions): Promise<Running> {
   )
 
   const startedAt = clock.now()
-  // Fixed at the start, so that a moment of the past is always told as the same date.
   const epoch = clock.wall() - startedAt
   const waitingFor = (): readonly string[] => describeWaiting(supervisor.fleet, gateway.inflight())
   const status = (): StatusDocument => {
@@ -217,6 +218,7 @@ export async function up(options: UpOptions): Promise<Running> {
   // Who asks for an app that goes on shall not be told that there is none.
   await adoption.settled
   gateway.open()
+  kin.open()
 
   const reload = reloader({
     request: loadRequest(options),
@@ -238,6 +240,7 @@ export async function up(options: UpOptions): Promise<Running> {
   let heirCode: number | null = null
   const succession = openSuccession({
     again: options.again,
+    follow: (heir) => kin.follow(heir),
     inherited: () => ({ ...gateway.sockets, adminPort: admin.port }),
     letGo: async () => {
       supervisor.letGo()
@@ -250,6 +253,7 @@ export async function up(options: UpOptions): Promise<Running> {
     leave: async () => {
       await gateway.leave()
       await parts.disposeAsync()
+      await kin.closed()
     },
     notice,
     over: (code) => {
@@ -258,14 +262,11 @@ export async function up(options: UpOptions): Promise<Running> {
       void parts.disposeAsync().finally(resolveClosed)
     },
   })
-  const close = async (): Promise<void> => {
-    try {
-      await gateway.stopAccepting()
-      await parts.disposeAsync()
-    } finally {
-      resolveClosed()
-    }
-  }
+  const close = (): Promise<void> =>
+    gateway
+      .stopAccepting()
+      .then(() => parts.disposeAsync())
+      .finally(resolveClosed)
   const running: Running = {
     url: gateway.url,
     adminUrl: admin.url,
@@ -284,7 +285,6 @@ export async function up(options: UpOptions): Promise<Running> {
   }
   socket.serve(control)
   if (format === 'pretty') await awaitFirstVerdicts(supervisor)
-  const document = status()
   log.listening({
     version: quaymasterVersion(),
     pid: process.pid,
@@ -294,7 +294,7 @@ export async function up(options: UpOptions): Promise<Running> {
     token: kept?.token ?? null,
     tokenFile: kept?.file ?? null,
     appsDir: config.appsDir,
-    apps: document.apps,
+    apps: status().apps,
   })
   return running
 }

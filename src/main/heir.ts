@@ -20,6 +20,7 @@ export async function prepareHeir(again: readonly string[], inherited: Inherited
   const theirs = { ...inherited, descriptors: descriptors.map((_, index) => index + 4) }
   const child = spawn(file, args, {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc', ...descriptors],
+    serialization: 'advanced',
     env: { ...process.env, [inheritance]: JSON.stringify(theirs) },
   })
   await hear(child, 'prepared')
@@ -30,7 +31,6 @@ export async function prepareHeir(again: readonly string[], inherited: Inherited
 export async function handOver(child: ChildProcess): Promise<void> {
   child.send('take')
   await hear(child, 'up')
-  child.disconnect()
 }
 
 async function hear(child: ChildProcess, word: 'prepared' | 'up'): Promise<void> {

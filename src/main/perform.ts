@@ -1,7 +1,8 @@
-import type { Effect } from '../model/protocol.ts'
+import type { Effect, GatewayReport } from '../model/protocol.ts'
 import type { Crashes } from '../supervisor/crashes.ts'
 import type { Intake } from '../supervisor/intake.ts'
 import type { Processes } from '../supervisor/processes.ts'
+import type { Supervisor } from '../supervisor/supervisor.ts'
 
 /** Hands an effect of the fleet to the part that can do it. */
 export function perform(
@@ -28,4 +29,10 @@ export function perform(
       processes.forget(effect.app)
       intake?.forget(effect.app)
   }
+}
+
+/** Takes what a front door tells to the part that it concerns. */
+export function hear(report: GatewayReport, crashes: Crashes, supervisor: Supervisor): void {
+  if (report.type === 'lost' || report.type === 'acquitted') crashes.heard(report)
+  else supervisor.send(report)
 }

@@ -7,7 +7,9 @@ import { handOver, prepareHeir } from './heir.ts'
 export interface SuccessionOptions {
   readonly again: readonly string[] | null
   readonly inherited: () => Inherited
-  /** Lets go of the apps and the state folder; the front door serves on with what it knows. */
+  /** From now on the new process decides where our front door sends requests. */
+  readonly follow: (heir: ChildProcess) => void
+  /** Lets go of the apps and the state folder; the front door serves on. */
   readonly letGo: () => Promise<void>
   /** Closes the front door, last words included, and everything else. */
   readonly leave: () => Promise<void>
@@ -28,7 +30,7 @@ export interface Succession {
  * terminal, npm or systemd, knows only this one.
  */
 export function openSuccession(options: SuccessionOptions): Succession {
-  const { again, inherited, letGo, leave, notice, over } = options
+  const { again, inherited, follow, letGo, leave, notice, over } = options
   let begun = false
   let heir: ChildProcess | null = null
   let ended: Promise<void> = Promise.resolve()
@@ -36,14 +38,18 @@ export function openSuccession(options: SuccessionOptions): Succession {
     // The answer to whoever asked for it goes out first.
     await delay(50)
     heir = child
+    follow(child)
     await letGo()
     // If this fails nobody looks after the apps: then it has to end this process, and the guardian acts.
     await handOver(child)
     notice('info', `Another process goes on: PID ${child.pid}.`)
     await leave()
+    if (child.connected) child.disconnect()
   }
   return {
     async upgrade() {
+      // Whoever started the first of us knows only that one.
+      if (heir?.kill('SIGUSR2') === true) return
       if (begun) throw new Error('an upgrade is under way already')
       if (again === null) throw new Error('it is not known how this gateway was started; restart it')
       begun = true

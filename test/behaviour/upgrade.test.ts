@@ -76,6 +76,36 @@ test('an upgrade to what cannot start is refused with the reason, and the old on
   assert.equal((await gateway.app('hello')).state, 'ready')
 })
 
+for (const workers of [1, 2]) {
+  test(
+    `what waits and what is in flight at the old process follows the new one, with ${workers} workers, and SIGUSR2 upgrades it again`,
+    { skip: process.platform !== 'linux' && workers > 1 },
+    async () => {
+      await using gateway = await startGateway({ apps, config: { workers } })
+      await gateway.events.ready('slow')
+      // It listens when there is a file `go`.
+      await gateway.folder.put('late.cjs', { text: listensAt(gateway.folder.path('go')) })
+      await gateway.events.waitFor(({ state, name }) => state === 'starting' && name === 'late', 'the start')
+      const held = ask(gateway, '/late/')
+      const lost = ask(gateway, '/slow/?ms=3000')
+      await gateway.events.waitFor(({ line }) => line === 'began /?ms=3000', 'the request')
+      for (const _ of [1, 2]) {
+        const since = gateway.events.mark()
+        gateway.child.kill('SIGUSR2')
+        await gateway.events.waitFor(({ event }) => event === 'listening', 'the new gateway', { since })
+      }
+      const since = gateway.events.mark()
+      const { pid } = await gateway.events.ready('slow')
+      process.kill(pid, 'SIGKILL')
+      const crashed = await gateway.events.waitFor(({ state }) => state === 'crashed', 'the report', { since })
+      assert.doesNotMatch(JSON.stringify(crashed), /no request was in flight/i)
+      await gateway.folder.write('go', '')
+      assert.equal((await held).status, 200)
+      assert.equal((await lost).status, 200)
+    },
+  )
+}
+
 test('the proof of upgrades, shortened: kept connections, POSTs, streams and downloads lose nothing either', async (t) => {
   const args = [path.join(root, 'bench/upgrades.ts'), '--times', '1', '--workers', '2', '--rps', '300']
   const { code, stdout, stderr } = await run(process.execPath, args, { cwd: root, timeout: 60_000 })
@@ -87,4 +117,15 @@ test('the proof of upgrades, shortened: kept connections, POSTs, streams and dow
 function threadsOf(pid: number): number {
   const names = fs.readdirSync(`/proc/${pid}/task`).map((id) => fs.readFileSync(`/proc/${pid}/task/${id}/comm`, 'utf8'))
   return names.filter((name) => name === 'gateway\n').length
+}
+
+/** An app that listens when there is such a file. */
+function listensAt(file: string): string {
+  return `#!/usr/bin/env node
+const timer = setInterval(() => {
+  if (!require('node:fs').existsSync(${JSON.stringify(file)})) return
+  clearInterval(timer)
+  require('node:http').createServer((_, response) => response.end('late')).listen(process.env.PORT, process.env.HOST)
+}, 50)
+`
 }
