@@ -27,16 +27,23 @@ export function objection(app: App): string | null {
   }
 }
 
-/** `generation` is the one that was current right after the command; `since` is the fleet's time of the command. */
+/** `mine` is what was current right after the command; `since` is the fleet's time of the command. */
 export function outcomeOf(
   app: App | undefined,
   verb: 'start' | 'stop' | 'restart',
-  generation: number | null,
+  mine: Release | null,
   since: number,
 ): Outcome {
+  const generation = mine?.generation ?? null
   if (!app || app.standing.kind === 'gone') return { decided: true, ok: false, reason: 'it was removed meanwhile' }
   if (verb === 'stop') return app.instances.length === 0 ? { decided: true, ok: true, state: 'off' } : undecided
   if (app.standing.kind === 'off') return { decided: true, ok: false, reason: 'it was stopped meanwhile' }
+  // The same once more, by a second restart, is as good as this one.
+  const newer = mine && app.current && app.current.generation > mine.generation ? app.current.launch.version : null
+  if (newer !== null && newer !== mine?.launch.version) {
+    if (app.good?.generation === mine?.generation) return { decided: true, ok: true, state: 'ready' }
+    return { decided: true, ok: false, reason: `superseded by version ${newer} before it was ready` }
+  }
   if (app.rejected && app.rejected.at >= since) return { decided: true, ok: false, reason: app.rejected.reason }
   if (isProven(app, generation) && readyOf(app, app.current) >= app.settings.instances) {
     return { decided: true, ok: true, state: 'ready' }

@@ -35,15 +35,17 @@ export async function outcome(
 ): Promise<CommandOutcome> {
   const app = supervisor.fleet.apps.get(name)
   if (!app) return { ok: false, reason: `there is no app called ${name}`, known: false }
-  const generation = app.current?.generation ?? null
-  const look = (): Outcome => outcomeOf(supervisor.fleet.apps.get(name), verb, generation, since)
+  const mine = app.current
+  const look = (): Outcome => outcomeOf(supervisor.fleet.apps.get(name), verb, mine, since)
   const { health, stop, rollout } = app.settings
   const limit = (verb === 'stop' ? stop.drain + stop.grace : health.boot + rollout.soak) + margin
   const over = new AbortController()
   const late = delay(limit, undefined, { signal: over.signal }).catch(() => {})
-  await Promise.race([late, supervisor.until(() => look().decided, over.signal).catch(() => {})])
+  let found = look()
+  // What was found then counts: the next may come before anybody here has looked again.
+  const isDecided = (): boolean => (found = look()).decided
+  await Promise.race([late, supervisor.until(isDecided, over.signal).catch(() => {})])
   over.abort()
-  const found = look()
   if (!found.decided)
     return { ok: false, reason: `not done within ${limit / 1000}s; see quaymaster status`, known: true }
   return found.ok ? { ok: true, state: found.state } : { ok: false, reason: found.reason, known: true }

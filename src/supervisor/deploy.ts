@@ -142,28 +142,37 @@ export async function deploy(
     await rm(fresh, { force: true }).catch(() => undefined)
     return no(`cannot write ${target}: ${messageOf(error)}`)
   }
-  return await follow(shop, name, judged(intake, name, file, digest))
+  const told = judged(intake, name, file, digest, async () => (await digestOf(target).catch(() => digest)) === digest)
+  return await follow(shop, name, told)
 }
 
-/** What was told about these bytes: an earlier look may have been under way. */
-async function judged(intake: Intake, name: string, file: string, digest: string): Promise<Told> {
+/** What was told about these bytes, while they lie there: an earlier look may have been under way. */
+async function judged(
+  intake: Intake,
+  name: string,
+  file: string,
+  digest: string,
+  lies: () => Promise<boolean>,
+): Promise<Told | 'superseded'> {
   for (;;) {
     const told = await intake.judgeAnew(name, file)
     if (told.type !== 'offered') return told
     const kept = intake.archive.list(name).findLast((it) => it.version === told.launch.version)
     if (!kept || kept.digest === digest) return told
+    if (!(await lies())) return 'superseded'
   }
 }
 
-async function follow(shop: Workshop, name: string, judging: Promise<Told>): Promise<CommandOutcome> {
+async function follow(shop: Workshop, name: string, judging: Promise<Told | 'superseded'>): Promise<CommandOutcome> {
   const told = await soon(judging)
   if (told === null) return no('its file does not come to rest; see quaymaster status')
+  if (told === 'superseded') return no('superseded by a newer file before it was started')
   if (told.type === 'refused') return no(told.reason)
   const since = shop.clock.now()
   return await outcome(shop.supervisor, name, 'restart', since)
 }
 
-async function soon(told: Promise<Told>): Promise<Told | null> {
+async function soon<T>(told: Promise<T>): Promise<T | null> {
   const given = new AbortController()
   const late = delay(judging, null, { signal: given.signal }).catch(() => null)
   return await Promise.race([told, late]).finally(() => given.abort())

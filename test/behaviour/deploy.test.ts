@@ -89,6 +89,27 @@ test('deploy takes a good version, refuses a bad one with its reason and a note,
   }
 })
 
+test('a deploy that a newer one has overtaken says so and fails, the newer one serves', async () => {
+  await using gateway = await startGateway({ apps: { 'hello.cjs': hello('1') } })
+  await gateway.events.ready('hello')
+  const { folder } = gateway
+  const file = folder.path('new.cjs')
+  const stage = async (app: AppFile): Promise<void> => fs.rename(await folder.put('.staged', app), file)
+  const mark = gateway.events.mark()
+  await stage('never-ready.cjs')
+  const overtaken = folder.cli('deploy', file, '--as', 'hello')
+  const starts = ({ name, state }: { name?: string; state?: string }): boolean =>
+    name === 'hello' && state === 'starting'
+  await gateway.events.waitFor(starts, 'the first to start', { since: mark })
+  await stage(hello('3'))
+  const last = await folder.cli('deploy', file, '--as', 'hello')
+  assert.deepEqual([last.code, last.stdout, last.stderr], [0, 'hello is ready.\n', ''])
+  const { code, stdout, stderr } = await overtaken
+  assert.deepEqual([code, stdout], [1, ''])
+  assert.match(stderr, /superseded by version [0-9a-f]+ before it was ready/)
+  assert.equal(await body(gateway), 'hello 3\n')
+})
+
 test('rollback goes back to the last version that served, sticks over an edit of the configuration, and restart goes forward', async () => {
   await using gateway = await startGateway({ apps: { 'hello.cjs': hello('1') }, config })
   await gateway.events.ready('hello')

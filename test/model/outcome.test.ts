@@ -9,8 +9,8 @@ const dud: Temper = { boots: null, dies: 5, obeys: 5 }
 function restarted(world: World): () => ReturnType<typeof outcomeOf> {
   const since = world.now
   world.send({ type: 'command', app: 'hello', verb: 'restart' })
-  const generation = world.app('hello').current?.generation ?? null
-  return () => outcomeOf(world.fleet.apps.get('hello'), 'restart', generation, since)
+  const mine = world.app('hello').current
+  return () => outcomeOf(world.fleet.apps.get('hello'), 'restart', mine, since)
 }
 
 test('a restart has succeeded once the new run is ready, not while the old one still serves', () => {
@@ -34,6 +34,38 @@ test('a restart that falls is told with its reason, whether or not an older run 
   assert.ok(told.decided && !told.ok)
   assert.match(told.reason, /exited with code 1 before it was ready/)
   assert.deepEqual(world.states('hello'), ['v1:ready'])
+})
+
+test('what is replaced before it was ready is told so, and what had served first is not', () => {
+  const world = new World({ v1: well, v2: { ...well, boots: 300 }, v3: { ...well, boots: 300 } })
+  world.offer('hello', 'v1')
+  world.pass(500)
+  world.offer('hello', 'v2')
+  const { now } = world
+  const second = world.app('hello').current
+  world.pass(100)
+  world.offer('hello', 'v3')
+  const third = world.app('hello').current
+  const outcome = (mine: typeof third): unknown => outcomeOf(world.fleet.apps.get('hello'), 'restart', mine, now)
+  const reason = 'superseded by version v3 before it was ready'
+  assert.deepEqual(outcome(second), { decided: true, ok: false, reason })
+  assert.deepEqual(outcome(third), { decided: false })
+  world.pass(500)
+  assert.deepEqual(outcome(second), { decided: true, ok: false, reason })
+  assert.deepEqual(outcome(third), { decided: true, ok: true, state: 'ready' })
+  world.offer('hello', 'v2')
+  assert.equal((outcome(third) as { ok?: boolean }).ok, true)
+})
+
+test('of two restarts of the same the first has succeeded with the second', () => {
+  const world = new World({ v1: { ...well, boots: 100 } })
+  world.offer('hello', 'v1')
+  world.pass(500)
+  const first = restarted(world)
+  restarted(world)
+  assert.deepEqual(first(), { decided: false })
+  world.pass(500)
+  assert.deepEqual(first(), { decided: true, ok: true, state: 'ready' })
 })
 
 test('a stop is done when nothing is left', () => {

@@ -97,12 +97,13 @@ test('three replacements during a soak: the last wins, nothing of the middle one
 test('an old version that dies while it stands by is started again, and the newer one is not blamed', () => {
   const world = replacing('v2', well)
   const since = world.now
+  const mine = world.app('hello').current
   world.die(1)
   assert.deepEqual(world.states('hello').toSorted(), ['v1:starting', 'v2:ready'])
-  assert.deepEqual(outcomeOf(world.app('hello'), 'restart', 2, since), { decided: false })
+  assert.deepEqual(outcomeOf(world.app('hello'), 'restart', mine, since), { decided: false })
   world.pass(3_000)
   assert.deepEqual(world.states('hello'), ['v2:ready'])
-  assert.deepEqual(outcomeOf(world.app('hello'), 'restart', 2, since), { decided: true, ok: true, state: 'ready' })
+  assert.deepEqual(outcomeOf(world.app('hello'), 'restart', mine, since), { decided: true, ok: true, state: 'ready' })
 })
 
 test('what is told about another trial is dropped', () => {
