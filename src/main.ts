@@ -181,12 +181,12 @@ export async function up(options: UpOptions): Promise<Running> {
   const shop: Workshop = { supervisor, clock, appsDir: config.appsDir, intake: () => intake }
   const control: Control = {
     status,
-    command: (app, verb) => operate(shop, app, verb),
+    command: (app, verb) => kin.owe(operate(shop, app, verb)),
     versions: (app) => versionsOf(shop, app),
-    rollBack: (app, version) => rollBack(shop, app, version),
-    deploy: (app, file, bytes) => deploy(shop, app, file, bytes),
+    rollBack: (app, version) => kin.owe(rollBack(shop, app, version)),
+    deploy: (app, file, bytes) => kin.owe(deploy(shop, app, file, bytes)),
     down: () => void running.close(),
-    upgrade: () => running.upgrade(),
+    upgrade: () => succession.upgrade(),
     output: (app, last) => recentOutput(processes, supervisor.fleet, app, last),
     crashes: (app) => crashes.list(app),
     quarantine: (app) => quarantineOf(supervisor.fleet, app, epoch),
@@ -240,7 +240,7 @@ export async function up(options: UpOptions): Promise<Running> {
   let heirCode: number | null = null
   const succession = openSuccession({
     again: options.again,
-    follow: (heir) => kin.follow(heir),
+    kin,
     inherited: () => ({ ...gateway.sockets, adminPort: admin.port }),
     letGo: async () => {
       supervisor.letGo()
@@ -272,7 +272,7 @@ export async function up(options: UpOptions): Promise<Running> {
     adminUrl: admin.url,
     waitingFor,
     bequest: grace === null || options.guard === null ? null : config.stateDir,
-    upgrade: () => succession.upgrade(),
+    upgrade: () => succession.tryUpgrade(),
     get heirCode() {
       return heirCode
     },

@@ -15,7 +15,8 @@ export function readInheritance(env: NodeJS.ProcessEnv): Inherited | null {
 export async function inherit(options: UpOptions, start: (options: UpOptions) => Promise<Running>): Promise<Running> {
   try {
     await checkConfig(options)
-    process.send?.('prepared')
+    if (!process.connected) throw new StartError('The gateway to follow has ended.')
+    tell('prepared')
     const taking = once(process, 'message')
     const left = once(process, 'disconnect').then(() => {
       throw new StartError('The gateway to follow has ended.')
@@ -23,10 +24,16 @@ export async function inherit(options: UpOptions, start: (options: UpOptions) =>
     await Promise.race([taking, left])
     left.catch(() => {})
     const running = await start(options)
-    process.send?.('up')
+    tell('up')
     return running
   } catch (error) {
-    process.send?.({ failed: error instanceof Error ? error.message : String(error) })
+    const failed = error instanceof Error ? error.message : String(error)
+    tell({ failed })
     throw error
   }
+}
+
+/** Who was to hear it may have been killed meanwhile. */
+function tell(word: unknown): void {
+  if (process.connected) process.send?.(word, undefined, undefined, () => {})
 }

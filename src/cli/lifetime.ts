@@ -77,7 +77,7 @@ export async function liveUntilStopped(lifetime: Lifetime): Promise<number> {
     ['SIGTERM', stop],
     ['SIGHUP', lifetime.heedsHangup ? stop : () => undefined],
     ['SIGQUIT', stop],
-    ['SIGUSR2', () => void running?.upgrade().catch((error: unknown) => say(`Not upgraded: ${String(error)}`))],
+    ['SIGUSR2', () => void running?.upgrade()],
     ['uncaughtException', crash],
     ['unhandledRejection', crash],
   ] as const

@@ -20,7 +20,7 @@ export async function runUpgrade(options: GlobalOptions): Promise<number> {
   throw new CommandError(`No new gateway has taken over from PID ${pid} within ${patience / 1_000} s.`)
 }
 
-const patience = 30_000
+const patience = 60_000
 
 async function ownerOf(state: string): Promise<number | null> {
   try {

@@ -47,7 +47,7 @@ export interface Running {
   waitingFor(): readonly string[]
   /** The ordered drain. Twice is harmless. */
   close(): Promise<void>
-  /** Hands everything over to a new process of the code that lies on the disk now. Rejects with the reason when it cannot. */
+  /** Hands everything over to a new process of the code that lies on the disk now. When it cannot the log tells why. */
   upgrade(): Promise<void>
   /** Of the process that everything was handed over to, once that has ended; else null. */
   readonly heirCode: number | null

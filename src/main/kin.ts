@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { GatewayReport } from '../model/protocol.ts'
 import type { Route, RouteChange } from '../model/route.ts'
 
@@ -13,7 +14,16 @@ export interface Kin {
   follow(heir: ChildProcess): void
   /** Our door is closed; resolves when the one before it is, too: until then we stand between that and the heir. */
   closed(): Promise<void>
+  /** Somebody waits for what comes of this, and only this process can tell it. */
+  owe<T>(outcome: Promise<T>): Promise<T>
+  /** Resolves when nothing of that kind is owed, or when that takes too long. */
+  quiet(): Promise<void>
 }
+
+/** How long an upgrade waits for deploys and the like (milliseconds). */
+const longest = 30_000
+/** For the answers to them to go out. */
+const farewell = 50
 
 export interface KinOptions {
   /** Whether an earlier process has started this one to go on. */
@@ -38,6 +48,7 @@ export function openKin({ inherits, change, hear }: KinOptions): Kin {
   }
   const elder = inherits && process.connected ? openElder(up) : null
   let isClosed = false
+  const owed = new Set<Promise<unknown>>()
   const pass = (routes: RouteChange): void => {
     if (!isClosed) change(routes)
     elder?.change(routes)
@@ -55,6 +66,18 @@ export function openKin({ inherits, change, hear }: KinOptions): Kin {
       child.on('message', (message) => {
         if (typeof message === 'object' && 'routes' in message) pass((message as ToElder).routes)
       })
+    },
+    owe(outcome) {
+      owed.add(outcome)
+      void Promise.allSettled([outcome]).then(() => owed.delete(outcome))
+      return outcome
+    },
+    async quiet() {
+      const late = delay(longest, 'late', { ref: false })
+      while (owed.size > 0) {
+        if ((await Promise.race([late, Promise.allSettled(owed)])) === 'late') return
+        await delay(farewell)
+      }
     },
     async closed() {
       isClosed = true

@@ -3,12 +3,12 @@ import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Inherited } from '../lib/running.ts'
 import { handOver, prepareHeir } from './heir.ts'
+import type { Kin } from './kin.ts'
 
 export interface SuccessionOptions {
   readonly again: readonly string[] | null
   readonly inherited: () => Inherited
-  /** From now on the new process decides where our front door sends requests. */
-  readonly follow: (heir: ChildProcess) => void
+  readonly kin: Pick<Kin, 'follow' | 'quiet'>
   /** Lets go of the apps and the state folder; the front door serves on. */
   readonly letGo: () => Promise<void>
   /** Closes the front door, last words included, and everything else. */
@@ -21,6 +21,8 @@ export interface SuccessionOptions {
 export interface Succession {
   /** Resolves when a new process is prepared and is being given everything; rejects with why there is none. */
   upgrade(): Promise<void>
+  /** The same when nobody waits for an answer: the log tells why there is none. */
+  tryUpgrade(): Promise<void>
   /** Ends the new process in order, and resolves when it has; null while there is none. */
   close(): Promise<void> | null
 }
@@ -30,7 +32,7 @@ export interface Succession {
  * terminal, npm or systemd, knows only this one.
  */
 export function openSuccession(options: SuccessionOptions): Succession {
-  const { again, inherited, follow, letGo, leave, notice, over } = options
+  const { again, inherited, kin, letGo, leave, notice, over } = options
   let begun = false
   let heir: ChildProcess | null = null
   let ended: Promise<void> = Promise.resolve()
@@ -38,7 +40,7 @@ export function openSuccession(options: SuccessionOptions): Succession {
     // The answer to whoever asked for it goes out first.
     await delay(50)
     heir = child
-    follow(child)
+    kin.follow(child)
     await letGo()
     // If this fails nobody looks after the apps: then it has to end this process, and the guardian acts.
     await handOver(child)
@@ -46,7 +48,10 @@ export function openSuccession(options: SuccessionOptions): Succession {
     await leave()
     if (child.connected) child.disconnect()
   }
-  return {
+  const succession: Succession = {
+    async tryUpgrade() {
+      await succession.upgrade().catch((error: unknown) => notice('error', `Not upgraded: ${messageOf(error)}.`))
+    },
     async upgrade() {
       // Whoever started the first of us knows only that one.
       if (heir?.kill('SIGUSR2') === true) return
@@ -55,6 +60,8 @@ export function openSuccession(options: SuccessionOptions): Succession {
       begun = true
       try {
         const child = await prepareHeir(again, inherited())
+        await kin.quiet()
+        if (child.exitCode !== null || child.signalCode !== null) throw new Error('the new gateway ended too soon')
         ended = once(child, 'exit').then(([code]) => over(Number(code ?? 1)))
         void succeed(child)
       } catch (error) {
@@ -68,4 +75,9 @@ export function openSuccession(options: SuccessionOptions): Succession {
       return ended
     },
   }
+  return succession
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

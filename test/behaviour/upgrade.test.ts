@@ -72,8 +72,27 @@ test('an upgrade to what cannot start is refused with the reason, and the old on
   const { code, stderr } = await folder.cli('upgrade')
   assert.equal(code, 1, stderr)
   assert.match(stderr, /serves on: the new gateway ended before it was prepared: /)
+  gateway.child.kill('SIGUSR2')
+  const { level } = await gateway.events.waitFor(
+    ({ message }) => String(message).startsWith('Not upgraded: the'),
+    'a notice',
+  )
+  assert.equal(level, 'error')
   assert.equal((await ask(gateway, '/hello/')).headers['x-pid'], String(pid))
   assert.equal((await gateway.app('hello')).state, 'ready')
+})
+
+test('an upgrade waits for the outcome of a restart that somebody waits for', async () => {
+  await using gateway = await startGateway({ apps: { 'late.cjs': 'slow-boot.cjs' } })
+  await gateway.events.ready('late')
+  const since = gateway.events.mark()
+  const restarted = gateway.folder.cli('restart', 'late')
+  await gateway.events.waitFor(({ state }) => state === 'starting', 'the restart', { since })
+  gateway.child.kill('SIGUSR2')
+  await gateway.events.waitFor(({ event }) => event === 'listening', 'the new gateway', { since })
+  const { code, stdout, stderr } = await restarted
+  assert.equal(code, 0, stderr)
+  assert.match(stdout, /late is ready/)
 })
 
 for (const workers of [1, 2]) {
