@@ -170,12 +170,17 @@ export class Gateway implements AsyncDisposable {
   }
 
   /** Every client is served once more and told to come back by another connection. */
-  leave(): Promise<void> {
+  async leave(): Promise<void> {
     this.#door.leaving = true
     for (const server of this.#servers) server.close()
     const runs = this.inflight().flatMap(({ run }) => (run === null ? [] : [run]))
     this.#door.inflight.drain([...new Set(runs)], [])
-    return emptied(this.#connections)
+    await emptied(this.#connections)
+    if (this.#connections.size === 0) return
+    // Who is still here is told so, and that is logged, before anything is closed.
+    await this.stopAccepting()
+    this.#door.inflight.cutAll()
+    await emptied(this.#connections, lastWords)
   }
 
   /** A browser signed out at another gateway that shares the key. */

@@ -3,14 +3,14 @@ import type { Connection } from './connection.ts'
 
 /** How long a kept connection waits to be used once more: its client cannot know that it is about to be closed. */
 const patience = 8_000
-/** After this long everything is over. */
+/** After this long (milliseconds) everything is over. */
 const longest = 10_000
 
 /**
  * Resolves when the last of these clients has been served and has gone. One that asks gets its answer and a close;
  * one that has not asked for long is closed.
  */
-export async function emptied(connections: ReadonlySet<Connection>): Promise<void> {
+export async function emptied(connections: ReadonlySet<Connection>, within: number = longest): Promise<void> {
   const begun = performance.now()
   for (;;) {
     await delay(50)
@@ -19,6 +19,6 @@ export async function emptied(connections: ReadonlySet<Connection>): Promise<voi
     await turn()
     const passed = performance.now() - begun
     if (passed > patience) for (const connection of connections) if (connection.isIdle) connection.socket.destroy()
-    if (connections.size === 0 || passed > longest) return
+    if (connections.size === 0 || passed > within) return
   }
 }
