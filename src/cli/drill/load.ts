@@ -128,7 +128,8 @@ export class Load implements AsyncDisposable {
     headers: http.OutgoingHttpHeaders,
     isSecond: boolean,
   ): Promise<{ status: number | null; text: string }> {
-    const agent = this.#agents[turn % this.#options.clients]
+    // The second time on a connection of its own, as browsers do: others of that age may be closing just as well.
+    const agent = isSecond ? false : this.#agents[turn % this.#options.clients]
     const { url, token } = this.#door
     const began = performance.now()
     const all = token === null ? headers : { ...headers, 'x-api-token': token }
