@@ -153,7 +153,9 @@ describe('limits of time', { concurrency: true }, () => {
 })
 
 test('rule 117: a draining run gets nothing new and ends what it has', async () => {
-  await using old = await startRig({ script: () => undefined })
+  // Idle for so long that only the end of the run closes its connections.
+  const connections = { max: 16, queue: 16, idle: 60_000 }
+  await using old = await startRig({ script: () => undefined, route: { connections } })
   await using young = await startRig()
   const peer = await old.dial()
   peer.send(ask('GET /old'))

@@ -260,8 +260,8 @@ export const response: readonly Mutant[] = [
   ]),
   mutant(86, 'the answer waits for the end of the upload', [
     delivery,
-    'connection.out.flushSoon() : connection.out.flush()',
-    'connection.out.flushSoon() : !connection.bodyRead || connection.out.flush()',
+    'const more = this.#whole && connection.ahead === 0',
+    'if (!connection.bodyRead) return true\n    const more = this.#whole && connection.ahead === 0',
   ]),
   mutant(87, 'Expect is not passed on', ['http/names.ts', "expect: 'control'", "expect: 'hop'"]),
   mutant(87, 'the 100 of the app is kept', [link, 'this.user?.interim(head)', '']),
