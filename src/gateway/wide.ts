@@ -7,7 +7,8 @@ const most = 32
 
 const all = new Set<Buffer>()
 const free: Buffer[] = []
-/** What a write still needs. */
+/** What a socket reads into, and what a write still needs: free is what is neither, whichever ends last. */
+const read = new Set<Buffer>()
 const kept = new Set<Buffer>()
 
 /**
@@ -30,16 +31,16 @@ export class Basin {
 
   /** Gives the wide one back. */
   close(): void {
-    if (this.bytes !== lent && !kept.has(this.bytes)) free.push(this.bytes)
+    if (read.delete(this.bytes) && !kept.has(this.bytes)) free.push(this.bytes)
     this.bytes = lent
   }
 }
 
 function take(): Buffer {
-  const found = free.pop()
-  if (found !== undefined || all.size === most) return found ?? lent
-  const bytes = Buffer.allocUnsafeSlow(wideSize)
+  if (free.length === 0 && all.size === most) return lent
+  const bytes = free.pop() ?? Buffer.allocUnsafeSlow(wideSize)
   all.add(bytes)
+  read.add(bytes)
   return bytes
 }
 
@@ -54,5 +55,5 @@ export function keep(bytes: Buffer): void {
 }
 
 export function letGo(bytes: Buffer): void {
-  if (kept.delete(bytes)) free.push(bytes)
+  if (kept.delete(bytes) && !read.has(bytes)) free.push(bytes)
 }

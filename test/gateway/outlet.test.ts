@@ -115,12 +115,20 @@ async function crowded(others: readonly Outlet[]): Promise<void> {
   }
 }
 
-test('small pieces of many leave at the end of the turn, each whole and in its order', async () => {
-  await using pairs = new AsyncDisposableStack()
+async function crowd(
+  pairs: AsyncDisposableStack,
+  size: number,
+): Promise<{ all: Awaited<ReturnType<typeof connected>>[]; outs: Outlet[] }> {
   const all = []
-  for (let count = 0; count < 5; count++) all.push(pairs.use(await connected()))
+  for (let count = 0; count < size; count++) all.push(pairs.use(await connected()))
   const outs = all.map(({ near }) => new Outlet(near))
   await crowded(outs)
+  return { all, outs }
+}
+
+test('small pieces of many leave at the end of the turn, each whole and in its order', async () => {
+  await using pairs = new AsyncDisposableStack()
+  const { all, outs } = await crowd(pairs, 5)
   const before = all.map(({ near }) => near.bytesWritten)
   outs.forEach((out, index) => {
     out.text(`first of ${index};`, NONE)
@@ -157,10 +165,7 @@ test('small pieces of many leave at the end of the turn, each whole and in its o
 
 test('what waits is not overtaken, by what is written past it neither', async () => {
   await using pairs = new AsyncDisposableStack()
-  const all = []
-  for (let count = 0; count < 4; count++) all.push(pairs.use(await connected()))
-  const outs = all.map(({ near }) => new Outlet(near))
-  await crowded(outs)
+  const { all, outs } = await crowd(pairs, 4)
   const [pair] = all
   const [out] = outs
   assert.ok(pair && out)
@@ -197,10 +202,7 @@ test('somebody alone does not wait', async () => {
 
 test('a piece the kernel does not take at once keeps its memory', async () => {
   await using pairs = new AsyncDisposableStack()
-  const all = []
-  for (let count = 0; count < 4; count++) all.push(pairs.use(await connected()))
-  const outs = all.map(({ near }) => new Outlet(near))
-  await crowded(outs)
+  const { all, outs } = await crowd(pairs, 4)
   const [pair] = all
   const [out, ...others] = outs
   assert.ok(pair && out)

@@ -55,6 +55,16 @@ test('what a write still needs is read into by nobody until it is let go', () =>
   assert.notEqual(filled().bytes, wide)
 })
 
+test('a write that ends before its socket reads on gives nothing away twice', () => {
+  const basin = filled()
+  const wide = basin.bytes
+  keep(wide)
+  letGo(wide)
+  assert.notEqual(filled().bytes, wide, 'it is still read into')
+  basin.close()
+  assert.deepEqual([filled(), filled()].filter(({ bytes }) => bytes === wide).length, 1)
+})
+
 test('there are few of them, and who finds none reads into the lent buffer', () => {
   const taken = new Set<Buffer>()
   for (let count = 0; count < 64; count++) taken.add(filled().bytes)
