@@ -88,6 +88,7 @@ async function main(options: Options): Promise<void> {
     ...machine,
     `- ${options.rounds} rounds (five of the plain GET; one of peers that are far off) of ${options.seconds} s after ${options.warm} s of warming up, peers in turns, medians; ${Math.round((Date.now() - began) / 60_000)} minutes in all`,
     '- Every gateway checks a token, strips `/api/app1` and keeps connections to the app alive; without an access log where none is named',
+    '- nginx and HAProxy add X-Forwarded-For and pass the token on; "same fields" is their second form, which removes the token and sets what ours sets: X-Forwarded-For, -Proto, -Host, -Port and -Prefix, the subject, a request id (both ways), traceparent, Via, and Date to the client',
   ]
   const text = report(results, memory, tables, acceptance(results, memory, tables), names, facts)
   console.error('')

@@ -1,13 +1,24 @@
 import { caddy } from './caddy.ts'
 import { goProxy } from './go.ts'
-import { haproxy } from './haproxy.ts'
-import { nginx } from './nginx.ts'
+import { haproxy, haproxyFields } from './haproxy.ts'
+import { nginx, nginxFields } from './nginx.ts'
 import { httpProxy3, quaymaster } from './node.ts'
 import type { Peer } from './peer.ts'
 import { up, upTwo } from './up.ts'
 
 /** The first one is what the others are divided by. */
-const allPeers: readonly Peer[] = [nginx, haproxy, caddy, goProxy, httpProxy3, quaymaster, up, upTwo]
+const allPeers: readonly Peer[] = [
+  nginx,
+  nginxFields,
+  haproxy,
+  haproxyFields,
+  caddy,
+  goProxy,
+  httpProxy3,
+  quaymaster,
+  up,
+  upTwo,
+]
 
 /** By names as typed: without regard to case and spaces. Unknown names are an error that lists the known ones. */
 export function choosePeers(names: readonly string[]): readonly Peer[] {

@@ -35,6 +35,12 @@ export interface Peer {
   start(setup: Setup): Promise<Started>
 }
 
+/**
+ * Where a peer is measured a second time, doing to the fields what ours does: it takes the token out, tells the app where
+ * the request comes from, whose it is and under which id and trace, and the client under which id and when.
+ */
+export const sameFields: readonly string[] = ['get-64', 'post']
+
 /** A gateway that answers. */
 export interface Started extends AsyncDisposable {
   readonly port: number
