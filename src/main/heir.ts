@@ -2,12 +2,16 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Inherited } from '../lib/running.ts'
+import { reasonIn } from './reason.ts'
 
 /** How long the new process may take to read its configuration, and then to take everything over (milliseconds). */
 const patience = 20_000
 
 /** The name of the variable that tells a new process what it inherits. */
 export const inheritance = 'QUAYMASTER_INHERITS'
+
+/** As much of what a process wrote as is looked at for the reason of its end (characters). */
+const enough = 16 * 1024
 
 /**
  * Starts the process that shall follow this one and resolves when it has read its configuration and is prepared to take
@@ -18,33 +22,56 @@ export async function prepareHeir(again: readonly string[], inherited: Inherited
   const { descriptors } = inherited
   // 0 to 2 are as here, 3 is the channel between us.
   const theirs = { ...inherited, descriptors: descriptors.map((_, index) => index + 4) }
+  const env = { ...process.env, [inheritance]: JSON.stringify(theirs) }
   const child = spawn(file, args, {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc', ...descriptors],
     serialization: 'advanced',
-    env: { ...process.env, [inheritance]: JSON.stringify(theirs) },
+    env,
   })
-  await hear(child, 'prepared')
+  await hear(child, 'prepared', () => listenTo(file, args, env))
   return child
 }
 
 /** The heir may take what has been let go; resolves when it serves. */
 export async function handOver(child: ChildProcess): Promise<void> {
   child.send('take')
-  await hear(child, 'up')
+  await hear(child, 'up', () => Promise.resolve(null))
 }
 
-async function hear(child: ChildProcess, word: 'prepared' | 'up'): Promise<void> {
+/**
+ * Why a process that told us nothing cannot start: it is started once more, with an ear at what it writes. Its stderr
+ * has to be ours in earnest, which nobody could give it later, so we cannot listen at once. Null: that is not known.
+ */
+async function listenTo(file: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<string | null> {
+  const child = spawn(file, args, {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    serialization: 'advanced',
+    env,
+    timeout: patience,
+    killSignal: 'SIGKILL',
+  })
+  // It can be prepared this time.
+  child.on('message', () => child.kill('SIGKILL'))
+  let text = ''
+  child.stderr?.setEncoding('utf8').on('data', (piece: string) => {
+    text = (text + piece).slice(0, enough)
+  })
+  await once(child, 'close').catch(() => {})
+  return reasonIn(text)
+}
+
+async function hear(child: ChildProcess, word: 'prepared' | 'up', find: () => Promise<string | null>): Promise<void> {
   const over = new AbortController()
   const { signal } = over
-  let why = 'see what it wrote'
+  let why: string | null = null
   const heard = Promise.withResolvers<void>()
   const listen = (message: unknown): void => {
     if (message === word) heard.resolve()
     else if (typeof message === 'object' && message !== null && 'failed' in message) why = String(message.failed)
   }
   child.on('message', listen)
-  const ended = once(child, 'exit', { signal }).then(() => {
-    throw new Error(`the new gateway ended before it was ${word}: ${why}`)
+  const ended = once(child, 'exit', { signal }).then(async () => {
+    throw new Error(`the new gateway ended before it was ${word}: ${why ?? (await find()) ?? 'see what it wrote'}`)
   })
   const late = delay(patience, undefined, { signal }).then(() => {
     child.kill('SIGKILL')

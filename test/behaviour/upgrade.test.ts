@@ -82,6 +82,26 @@ test('an upgrade to what cannot start is refused with the reason, and the old on
   assert.equal((await gateway.app('hello')).state, 'ready')
 })
 
+test('an upgrade to code that does not even begin is refused with where and why it ended, and never with a line of it', async () => {
+  await using folder = await createFolder({ apps })
+  const good = `import ${JSON.stringify(path.join(root, 'bin/quaymaster.mjs'))}`
+  await folder.write('start.mjs', good)
+  await using gateway = await startGateway({ folder, command: [process.execPath, folder.path('start.mjs'), 'up'] })
+  await gateway.events.ready('hello')
+  await folder.write('start.mjs', `const secret = 'hunter2' oops`)
+  const { code, stderr } = await folder.cli('upgrade')
+  assert.equal(code, 1, stderr)
+  assert.match(stderr, /serves on: the new gateway ended before it was prepared: .*start\.mjs:1: SyntaxError: /)
+  assert.doesNotMatch(stderr, /hunter2/)
+  await folder.write('start.mjs', `import './gone.mjs'`)
+  gateway.child.kill('SIGUSR2')
+  const { message } = await gateway.events.waitFor((it) => String(it.message).startsWith('Not upgraded: '), 'a notice')
+  assert.match(String(message), /prepared: Error \[ERR_MODULE_NOT_FOUND\]: Cannot find module .*gone\.mjs/)
+  await folder.write('start.mjs', good)
+  const again = await folder.cli('upgrade')
+  assert.equal(again.code, 0, again.stderr)
+})
+
 test('an upgrade waits for the outcome of a restart that somebody waits for', async () => {
   await using gateway = await startGateway({ apps: { 'late.cjs': 'slow-boot.cjs' } })
   await gateway.events.ready('late')
