@@ -116,7 +116,9 @@ test('a process that took over the PID of a stray is not touched', async () => {
     const file = path.join(entry.parentPath, entry.name)
     const text = await fs.readFile(file, 'utf8')
     const forged = text.replaceAll(new RegExp(`\\b${pid}\\b`, 'g'), String(process.pid))
-    if (forged !== text) changed++
+    // Copies of programs are read-only, which holds for everybody but root.
+    if (forged === text) continue
+    changed++
     await fs.writeFile(file, forged)
   }
   assert.ok(changed > 0, 'no note about the child was found in the state folder')
