@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { describe, whoAnswers } from '../../src/supervisor/probe.ts'
 import type { ProbeResult } from '../../src/model/protocol.ts'
+import { isStopped } from '../../src/supervisor/vitals.ts'
+import { eventually } from '../support/wait.ts'
 import { type ProbeWish, Stage } from './stage.ts'
 
 /** `node listen.cjs HOST PORT [STATUS]`, `$PORT` by default. */
@@ -187,6 +189,7 @@ test('a stopped process is noticed although the kernel accepts for it, and its s
   const wish: ProbeWish = { purpose: 'liveness', address: { host: '127.0.0.1', port }, stall: 30_000 }
   assert.equal((await stage.probe(run, wish)).ok, true)
   process.kill(pid, 'SIGSTOP')
+  await eventually(() => isStopped(pid), { what: 'it to stop, which it does when it is next given a processor' })
   assert.equal((await stage.probe(run, { ...wish, stall: 0 })).ok, true, 'without stall nobody looks')
   const found = await stage.probe(run, wish)
   assert.match(reasonOf(found) ?? '', /^it is stopped \(SIGSTOP\)/)
