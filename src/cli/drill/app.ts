@@ -11,9 +11,11 @@ export interface DrillApp {
   readonly fault: Fault | null
 }
 
-/** The app of a drill: a small server for this very Node, that says which version it is and counts what reaches it. */
-export function drillApp(app: DrillApp): string {
-  return `#!${process.execPath}
+/** The app of a drill: a small server for `node`, that says which version it is and counts what reaches it. */
+export function drillApp(app: DrillApp, node: string = process.execPath): string {
+  // No first line can name an interpreter with a space in its path, or with a long one. The second is for sh and for Node.
+  return `#!/bin/sh
+':' //; exec ${quoted(node)} "$0" "$@"
 const app = ${JSON.stringify(app)}
 ${body}`
 }
@@ -63,3 +65,7 @@ setTimeout(() => {
 }, app.boot)
 process.on('SIGTERM', () => process.exit(0))
 `
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`
+}
