@@ -25,7 +25,7 @@ export interface CrashesOptions {
   readonly clock: Clock
   /** Of this life of the gateway, part of the ids. */
   readonly stamp: string
-  app(name: string): App | undefined
+  app(name: string): Pick<App, 'settings'> | undefined
   /** The newest lines of an app, oldest first. */
   lines(app: string): readonly OutputLine[]
   announce(announcement: Announcement): void
@@ -66,8 +66,12 @@ export class Crashes implements AsyncDisposable {
   readonly #evidence: EvidenceFile
   /** What an earlier gateway held against requests of apps that have not come yet. */
   readonly #left = new Map<string, Held>()
+  /** One a fall, until it is settled. */
   readonly #timers = new Set<NodeJS.Timeout>()
-  readonly #told = new Set<string>()
+  /** One an app that has a record: when the oldest of it is forgotten. */
+  readonly #expiries = new Map<string, NodeJS.Timeout>()
+  /** By app, which quarantines that now stand have been announced. */
+  readonly #told = new Map<string, ReadonlySet<string>>()
   /** Apps with an acquittal to be told. */
   readonly #soon = new Set<string>()
   #timer: NodeJS.Immediate | null = null
@@ -97,7 +101,7 @@ export class Crashes implements AsyncDisposable {
       if (settings === null || this.#records.has(name)) continue
       const { version, evidence } = left
       this.#records.set(name, { version, evidence: forget(evidence, settings, this.#options.clock.now()) })
-      this.#later(this.#untilExpiry(evidence, settings), () => this.#expire(name))
+      this.#expireLater(name, evidence, settings)
       this.#tell(name)
     }
   }
@@ -112,7 +116,11 @@ export class Crashes implements AsyncDisposable {
     const seen = this.#pendingOf(fall.run)
     seen.fall = fall
     this.#accuse(fall, seen)
-    this.#later(settleTime, () => this.#settle(fall))
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      this.#settle(fall)
+    }, settleTime)
+    this.#timers.add(timer)
   }
 
   heard(testimony: Testimony): void {
@@ -137,18 +145,20 @@ export class Crashes implements AsyncDisposable {
     if (!record) return false
     this.#records.set(app, { ...record, evidence: noEvidence })
     this.#tell(app)
-    this.#records.delete(app)
-    this.#evidence.changed()
+    this.forget(app)
     return true
   }
 
   forget(app: string): void {
     this.#records.delete(app)
+    this.#told.delete(app)
+    clearTimeout(this.#expiries.get(app))
+    this.#expiries.delete(app)
     this.#evidence.changed()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const timer of this.#timers) clearTimeout(timer)
+    for (const timer of [...this.#timers, ...this.#expiries.values()]) clearTimeout(timer)
     for (const { fall } of this.#pending.values()) if (fall) this.#settle(fall)
     if (this.#timer) clearImmediate(this.#timer)
     await this.#evidence[Symbol.asyncDispose]()
@@ -176,7 +186,7 @@ export class Crashes implements AsyncDisposable {
     const evidence = accuse(before, crash, flights)
     if (evidence === before) return
     this.#records.set(app, { version, evidence })
-    this.#later(this.#untilExpiry(evidence, settings), () => this.#expire(app))
+    this.#expireLater(app, evidence, settings)
     this.#tell(app)
     this.#tellQuarantine(app, settings.for)
   }
@@ -192,30 +202,40 @@ export class Crashes implements AsyncDisposable {
     this.#timer ??= setImmediate(() => this.#tellSoon())
   }
 
+  /** In place of what was to be before: an app that falls every second has one timer, not one a fall. */
+  #expireLater(name: string, evidence: Evidence, settings: PoisonSettings): void {
+    const ms = Math.max(1, expiryOf(evidence, settings) - this.#options.clock.now() + 1)
+    clearTimeout(this.#expiries.get(name))
+    // setTimeout cannot hold more than 2^31 - 1 ms; one that comes too early is set again.
+    this.#expiries.set(
+      name,
+      setTimeout(() => this.#expire(name), Math.min(ms, 2 ** 31 - 1)),
+    )
+  }
+
   #expire(name: string): void {
     const record = this.#records.get(name)
     const settings = this.#options.app(name)?.settings.poison
     if (!record || !settings) return
     const evidence = forget(record.evidence, settings, this.#options.clock.now())
-    if (evidence === record.evidence) return
-    this.#records.set(name, { ...record, evidence })
-    this.#tell(name)
-    if (evidence.crashes.length === 0) this.#records.delete(name)
-    else this.#later(this.#untilExpiry(evidence, settings), () => this.#expire(name))
-  }
-
-  #untilExpiry(evidence: Evidence, settings: PoisonSettings): number {
-    return Math.max(1, expiryOf(evidence, settings) - this.#options.clock.now() + 1)
+    if (evidence !== record.evidence) {
+      this.#records.set(name, { ...record, evidence })
+      this.#tell(name)
+    }
+    if (evidence.crashes.length === 0) this.forget(name)
+    else this.#expireLater(name, evidence, settings)
   }
 
   #tellQuarantine(name: string, time: number): void {
+    const before = this.#told.get(name)
+    const now = new Set<string>()
     for (const { shape, crashes } of this.#found(name)?.quarantined ?? []) {
-      const key = `${name} ${crashes.join()} ${shape}`
-      if (this.#told.has(key)) continue
-      this.#told.add(key)
-      this.#later(time, () => this.#told.delete(key))
+      const key = `${crashes.join()} ${shape}`
+      now.add(key)
+      if (before?.has(key)) continue
       this.#options.announce({ kind: 'quarantined', app: name, shape, crashes, for: time })
     }
+    this.#told.set(name, now)
   }
 
   /** All is known that will be. */
@@ -275,17 +295,5 @@ export class Crashes implements AsyncDisposable {
     const record = this.#records.get(name)
     const settings = this.#options.app(name)?.settings.poison ?? null
     return record ? suspicionsOf(record.evidence, settings, this.#options.clock.now()) : null
-  }
-
-  #later(ms: number, what: () => void): void {
-    // setTimeout cannot hold more than 2^31 - 1 ms.
-    const timer = setTimeout(
-      () => {
-        this.#timers.delete(timer)
-        what()
-      },
-      Math.min(ms, 2 ** 31 - 1),
-    )
-    this.#timers.add(timer)
   }
 }
