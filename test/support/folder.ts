@@ -4,7 +4,7 @@ import fs from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { end, processesOf } from './processes.ts'
+import { end, endTree, processesOf } from './processes.ts'
 import { patience, within } from './wait.ts'
 
 /** The repository. */
@@ -122,7 +122,7 @@ export async function createFolder({ apps = {}, config, files = {} }: FolderOpti
   return folder
 }
 
-/** Runs any program to its end. */
+/** Runs any program to its end; where that does not come in time, it is ended with all that it started. */
 export async function run(
   command: string,
   args: readonly string[],
@@ -139,7 +139,7 @@ export async function run(
     })) as [number | null, NodeJS.Signals | null]
     return { code, signal, stdout, stderr }
   } catch (error) {
-    child.kill('SIGKILL')
+    if (child.pid !== undefined) endTree(child.pid)
     throw error
   }
 }

@@ -74,6 +74,21 @@ export function end(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
   }
 }
 
+/** Ends a process that a test started and all that came of it, as far as their parents still live. */
+export function endTree(pid: number): void {
+  for (const one of [pid, ...descendantsOf(pid)]) end(one)
+}
+
+/** Those that a process started, and theirs. */
+export function descendantsOf(pid: number): readonly number[] {
+  const table = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8', maxBuffer: 64e6 })
+  const rows = table.split('\n').map((line) => line.trim().split(/\s+/).map(Number))
+  const found = [pid]
+  // Grows while it is walked through.
+  for (const one of found) for (const [child = 0, parent] of rows) if (parent === one) found.push(child)
+  return found.slice(1)
+}
+
 function processesByPs(folder: string): ProcessSeen[] {
   // -E shows the environment of our own processes on macOS and BSD.
   const table = execFileSync('ps', ['-axEww', '-o', 'pid=,command='], { encoding: 'utf8', maxBuffer: 64e6 })
