@@ -121,7 +121,8 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
     const { caller } = this.#identity
     const { held } = this.story
     const avoid = this.#tries?.avoid ?? none
-    const ask: Ask = { method, host: connection.last.host, path: asked.path, query: asked.query, caller, held, avoid }
+    const { path, query } = asked
+    const ask: Ask = { method, host: connection.last.host, path, query, caller, held, avoid, was: this.#route }
     const decision = admit(ask, door.index, now)
     if (decision.kind === 'refuse') {
       return asksForListing(this, decision) ? this.reply(listing(door.index, caller)) : this.refuse(decision)

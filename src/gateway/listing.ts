@@ -5,7 +5,8 @@ import { wantsPage, type Asking } from './answer.ts'
 
 /** Whether a person asks for the root and the refusal is only for want of something to show there. */
 export function asksForListing({ method, asked, head }: Asking, refused: Refusal): boolean {
-  return refused.code === 'no-route' && asked.path === '/' && (method === 'GET' || method === 'HEAD') && wantsPage(head)
+  if (refused.code !== 'no-route' || refused.route !== null || asked.path !== '/') return false
+  return (method === 'GET' || method === 'HEAD') && wantsPage(head)
 }
 
 /** What a person sees at `/` when no app stands there: the apps that the caller may use. Programs get their 404. */

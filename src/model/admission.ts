@@ -12,6 +12,8 @@ export interface Ask {
   readonly held: number
   /** Runs that could not be reached or broke off while answering this very request. */
   readonly avoid: ReadonlySet<number>
+  /** Where it was let in before it had to wait or to be sent again; null at first. */
+  readonly was: Route | null
 }
 
 export type Caller =
@@ -50,13 +52,20 @@ export interface Refusal {
 /** Decides about one request, in this order: route, identity, permission, target. The first refusal wins. */
 export function admit(ask: Ask, index: RouteIndex, now: number): Admission {
   const match = matchRoute(index, ask.host, ask.path)
+  // Of a public app everybody may know that it has gone, and it is no credential that this request lacks.
+  if (!match && ask.was?.auth === 'none') return removed(ask.was)
   if (match?.route.auth !== 'none') {
     // Without a credential nobody learns which apps exist: 401 comes before 404.
     const refusal = refuseCaller(ask.caller) ?? (match ? refuseScope(ask.caller, match.route) : null)
     if (refusal) return refusal
   }
+  if (!match && ask.was) return removed(ask.was)
   if (!match) return refuse('no-route', null, `No app is routed at ${ask.host}${ask.path}.`)
   return toSlash(ask, match) ?? aim(ask, match, now)
+}
+
+function removed(route: Route): Refusal {
+  return refuse('no-route', route, `The app "${route.app}" was removed before it could answer.`)
 }
 
 /** Who the app is told is calling: only somebody who may call it, and who meant to. */

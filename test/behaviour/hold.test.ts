@@ -40,6 +40,21 @@ test('what cannot be held any longer gets a 503 with Retry-After and the reason,
   assert.match(page.headers['content-type'] ?? '', /^text\/html/)
 })
 
+test('who waits for a public app that is removed is told so, and is not asked for a token', async () => {
+  await using gateway = await startGateway({
+    apps: { 'open.cjs': 'never-ready.cjs' },
+    config: { defaults: { auth: 'none' } },
+  })
+  await gateway.events.waitFor(({ name, state }) => name === 'open' && state === 'starting', 'the start')
+  const waiting = ask(gateway, '/open/', { token: null })
+  await eventually(async () => (await gateway.app('open')).held === 1, { what: 'it to wait' })
+  await gateway.folder.remove('open.cjs')
+  const { status, body } = await waiting
+  assert.equal(status, 404, body)
+  assert.match(body, /The app \\"open\\" was removed before it could answer/)
+  assert.equal((await ask(gateway, '/open/', { token: null })).status, 401)
+})
+
 test('a request whose client leaves is held no longer, and its place is free again', async () => {
   await using gateway = await startGateway({
     apps: { 'never.cjs': 'never-ready.cjs' },

@@ -40,6 +40,7 @@ function decide(target: Target, ask: Partial<Ask> = {}, more: Partial<Route> = {
     caller: known,
     held: 0,
     avoid: new Set(),
+    was: null,
     ...ask,
   }
   const decision = admit(all, indexed([route(target, more)]), now)
@@ -69,6 +70,16 @@ describe('admit', () => {
     assert.equal(decide(ready, { caller: narrow }), 'forbidden')
     assert.equal(decide(ready, { caller: foreign }), 'cross-origin')
     assert.equal(decide({ kind: 'closed', why: '' }, { caller: anonymous }), 'unauthenticated')
+  })
+
+  test('tells who waited for a public app that it has gone, and of any other only who may know', () => {
+    const [anonymous, path] = [{ kind: 'anonymous' } as const, '/gone/']
+    const [open, closed] = (['none', 'token'] as const).map((auth) => route(ready, { app: 'gone', auth }))
+    assert.equal(decide(ready, { caller: anonymous, path, was: open ?? null }), 'no-route')
+    assert.equal(decide(ready, { caller: anonymous, path, was: closed ?? null }), 'unauthenticated')
+    assert.equal(decide(ready, { path, was: closed ?? null }), 'no-route')
+    // Another app is there now, and that one asks who it is.
+    assert.equal(decide(ready, { caller: anonymous, was: open ?? null }), 'unauthenticated')
   })
 
   test('lets everybody to a public app', () => {
