@@ -51,12 +51,12 @@ export async function up(options: UpOptions): Promise<Running> {
   const { config, warnings } = loaded
   await using opened = new AsyncDisposableStack()
   const clock = systemClock
-  const stamp = stampOf(clock.wall())
+  const { inherited } = options
+  const stamp = inherited?.stamp ?? stampOf(clock.wall())
   const journal = new Journal()
   const notice: Notice = (level, message) => journal.write({ type: 'notice', level, message })
 
   // First in, last out: whoever holds the control socket owns the state folder.
-  const { inherited } = options
   const socket = opened.use(await openControlSocket(config.stateDir))
   const format = options.json || !process.stdout.isTTY ? 'json' : 'pretty'
   const log = opened.use(await openLog({ journal, out: process.stdout, format, color: options.color, ...config.log }))
@@ -134,7 +134,7 @@ export async function up(options: UpOptions): Promise<Running> {
   const supervisor = new Supervisor({
     clock,
     parallelStarts: config.starts.parallel,
-    nextRun: Math.max(0, ...left.adoptable.map((it) => it.run), ...left.strays.map((it) => it.run)) + 1,
+    nextRun: Math.max(inherited?.nextRun ?? 1, ...[...left.adoptable, ...left.strays].map(({ run }) => run + 1)),
     chance: Math.random,
     announce: (announcement) => {
       journal.write({ type: 'announcement', announcement })
@@ -241,7 +241,7 @@ export async function up(options: UpOptions): Promise<Running> {
   const succession = openSuccession({
     again: options.again,
     kin,
-    inherited: () => ({ ...gateway.sockets, adminPort: admin.port }),
+    inherited: () => ({ ...gateway.sockets, adminPort: admin.port, stamp, nextRun: supervisor.fleet.nextRun }),
     letGo: async () => {
       supervisor.letGo()
       await processes.letGo()

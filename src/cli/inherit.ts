@@ -1,8 +1,8 @@
 import { once } from 'node:events'
-import type { Inherited, Running, UpOptions } from '../lib/running.ts'
+import type { Count, Inherited, Running, UpOptions } from '../lib/running.ts'
 import { StartError } from '../lib/start-error.ts'
 import { checkConfig } from '../main/settings.ts'
-import { inheritance } from '../main/heir.ts'
+import { inheritance, type Take } from '../main/heir.ts'
 
 /** What an earlier gateway hands over to this process, if one has started it. Said to us alone. */
 export function readInheritance(env: NodeJS.ProcessEnv): Inherited | null {
@@ -17,13 +17,14 @@ export async function inherit(options: UpOptions, start: (options: UpOptions) =>
     await checkConfig(options)
     if (!process.connected) throw new StartError('The gateway to follow has ended.')
     tell('prepared')
-    const taking = once(process, 'message')
+    const taking = once(process, 'message').then(([word]) => countIn(word))
     const left = once(process, 'disconnect').then(() => {
       throw new StartError('The gateway to follow has ended.')
     })
-    await Promise.race([taking, left])
+    const count = await Promise.race([taking, left])
     left.catch(() => {})
-    const running = await start(options)
+    const { inherited } = options
+    const running = await start({ ...options, inherited: inherited && { ...inherited, ...count } })
     tell('up')
     return running
   } catch (error) {
@@ -31,6 +32,11 @@ export async function inherit(options: UpOptions, start: (options: UpOptions) =>
     tell({ failed })
     throw error
   }
+}
+
+/** Earlier versions say only that we may take. */
+function countIn(word: unknown): Count {
+  return typeof word === 'object' && word !== null && 'take' in word ? (word as Take).take : {}
 }
 
 /** Who was to hear it may have been killed meanwhile. */

@@ -34,8 +34,16 @@ export interface ListeningSockets {
   readonly port: number
 }
 
-export interface Inherited extends ListeningSockets {
+export interface Inherited extends ListeningSockets, Count {
   readonly adminPort: number
+}
+
+/** Where one process counts on from another, so that both mean the same by a run and by the id of its crash. */
+export interface Count {
+  /** Part of the ids of crashes. Undefined here and below: it comes from a version that does not tell. */
+  readonly stamp?: string | undefined
+  /** No run has had this number, and none a higher one. */
+  readonly nextRun?: number | undefined
 }
 
 /** A gateway that is up. */

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Inherited } from '../lib/running.ts'
+import type { Count, Inherited } from '../lib/running.ts'
 import { reasonIn } from './reason.ts'
 
 /** How long the new process may take to read its configuration, and then to take everything over (milliseconds). */
@@ -32,9 +32,12 @@ export async function prepareHeir(again: readonly string[], inherited: Inherited
   return child
 }
 
+/** What the heir is told when it may take what has been let go: runs may have been started since it began. */
+export type Take = { readonly take: Count }
+
 /** The heir may take what has been let go; resolves when it serves. */
-export async function handOver(child: ChildProcess): Promise<void> {
-  child.send('take')
+export async function handOver(child: ChildProcess, { stamp, nextRun }: Count): Promise<void> {
+  child.send({ take: { stamp, nextRun } } satisfies Take)
   await hear(child, 'up', () => Promise.resolve(null))
 }
 

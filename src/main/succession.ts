@@ -43,7 +43,7 @@ export function openSuccession(options: SuccessionOptions): Succession {
     kin.follow(child)
     await letGo()
     // If this fails nobody looks after the apps: then it has to end this process, and the guardian acts.
-    await handOver(child)
+    await handOver(child, inherited())
     notice('info', `Another process goes on: PID ${child.pid}.`)
     await leave()
     if (child.connected) child.disconnect()

@@ -120,14 +120,17 @@ for (const workers of [1, 2]) {
     `what waits and what is in flight at the old process follows the new one, with ${workers} workers, and SIGUSR2 upgrades it again`,
     { skip: process.platform !== 'linux' && workers > 1 },
     async () => {
-      await using gateway = await startGateway({ apps, config: { workers } })
+      await using gateway = await startGateway({ config: { workers } })
+      const go = gateway.folder.path('go')
+      await gateway.folder.put('slow.cjs', { text: answersAt(go) })
       await gateway.events.ready('slow')
-      // It listens when there is a file `go`.
-      await gateway.folder.put('late.cjs', { text: listensAt(gateway.folder.path('go')) })
+      await gateway.folder.put('late.cjs', { text: listensAt(go) })
       await gateway.events.waitFor(({ state, name }) => state === 'starting' && name === 'late', 'the start')
       const held = ask(gateway, '/late/')
-      const lost = ask(gateway, '/slow/?ms=3000')
-      await gateway.events.waitFor(({ line }) => line === 'began /?ms=3000', 'the request')
+      const lost = ask(gateway, '/slow/get')
+      await gateway.events.waitFor(({ line }) => line === 'began /get', 'the request')
+      const posted = ask(gateway, '/slow/post', { method: 'POST', body: 'once' })
+      await gateway.events.waitFor(({ line }) => line === 'began /post', 'the POST')
       for (const _ of [1, 2]) {
         const since = gateway.events.mark()
         gateway.child.kill('SIGUSR2')
@@ -138,6 +141,11 @@ for (const workers of [1, 2]) {
       process.kill(pid, 'SIGKILL')
       const crashed = await gateway.events.waitFor(({ state }) => state === 'crashed', 'the report', { since })
       assert.doesNotMatch(JSON.stringify(crashed), /no request was in flight/i)
+      const told = await posted
+      assert.equal(told.status, 502)
+      assert.equal((told.json() as { crash?: string }).crash, crashed['id'])
+      const { stdout } = await gateway.folder.cli('crashes', String(crashed['id']))
+      assert.match(stdout, /POST \/post/)
       await gateway.folder.write('go', '')
       assert.equal((await held).status, 200)
       assert.equal((await lost).status, 200)
@@ -179,6 +187,23 @@ test('the proof of upgrades, shortened: kept connections, POSTs, streams and dow
 function threadsOf(pid: number): number {
   const names = fs.readdirSync(`/proc/${pid}/task`).map((id) => fs.readFileSync(`/proc/${pid}/task/${id}/comm`, 'utf8'))
   return names.filter((name) => name === 'gateway\n').length
+}
+
+/** An app that answers when there is such a file. */
+function answersAt(file: string): string {
+  return `#!/usr/bin/env node
+const waiting = new Set()
+setInterval(() => {
+  if (!require('node:fs').existsSync(${JSON.stringify(file)})) return
+  for (const response of waiting) response.end('answered')
+  waiting.clear()
+}, 50)
+require('node:http').createServer((request, response) => {
+  request.resume()
+  console.log('began ' + request.url)
+  waiting.add(response)
+}).listen(process.env.PORT, process.env.HOST)
+`
 }
 
 /** An app that listens when there is such a file. */
