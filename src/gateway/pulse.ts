@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readProc } from '../lib/proc.ts'
 
 /** PF_EXITING of the kernel's task flags. */
 const exiting = 0x4
@@ -24,7 +24,7 @@ export function isRunning(pid: number): boolean {
 
 function readStat(pid: number): string | null {
   try {
-    return readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return readProc(`/proc/${pid}/stat`)
   } catch {
     return null
   }

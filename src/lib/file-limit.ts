@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { readProc } from './proc.ts'
 
 /** How many files, sockets among them, this process may have open (RLIMIT_NOFILE); Infinity where nobody can tell. */
 export function fileLimit(): number {
   try {
-    return parseLimits(readFileSync('/proc/self/limits', 'latin1'))
+    return parseLimits(readProc('/proc/self/limits'))
   } catch {
     // Not Linux. Costs some milliseconds, which is why it is not asked first.
     const { userLimits } = process.report.getReport() as { userLimits?: { open_files?: { soft?: number | string } } }

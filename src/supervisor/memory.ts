@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readProc } from '../lib/proc.ts'
 
 /**
  * How often the kernel has ended a process of our own control group because memory ran out: between two looks it says
@@ -37,7 +37,7 @@ function counterFile(): string | null {
 
 function read(file: string): string {
   try {
-    return readFileSync(file, 'latin1')
+    return readProc(file)
   } catch {
     return ''
   }

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import { readProc } from '../lib/proc.ts'
 import getPort from 'get-port'
 import type { Clock } from '../lib/clock.ts'
 
@@ -71,7 +71,7 @@ function usableRange(): readonly [number, number] {
   const lowest = 20_000
   let ephemeral = 49_152
   try {
-    ephemeral = Number.parseInt(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'latin1'), 10)
+    ephemeral = Number.parseInt(readProc('/proc/sys/net/ipv4/ip_local_port_range'), 10)
   } catch {
     // Not Linux: 49152 is the start of the range on macOS and in RFC 6335 section 6.
   }

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { readProc } from '../lib/proc.ts'
 import { reasonOf } from './errno.ts'
 
 /** A process is its PID *and* its start time: a PID alone may have been given to somebody else. */
@@ -165,7 +166,7 @@ async function scanPs(): Promise<Snapshot> {
 /** Processes end while they are looked at, and others' environments are closed to us: answers, not errors. */
 function read(path: string): string | null {
   try {
-    return readFileSync(path, 'latin1')
+    return readProc(path)
   } catch (error) {
     if (['EMFILE', 'ENFILE', 'ENOMEM'].includes(reasonOf(error) ?? '')) throw error
     return null

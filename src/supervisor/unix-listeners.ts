@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readProc } from '../lib/proc.ts'
 import { ownedListeners, type Listening, type Owned } from './listeners.ts'
 
 /**
@@ -7,7 +7,7 @@ import { ownedListeners, type Listening, type Owned } from './listeners.ts'
  */
 export async function ownedSocket(pids: readonly number[], path: string): Promise<Owned | null> {
   if (process.platform !== 'linux') return { host: '', port: 0, inode: null, pid: pids[0] ?? 0, link: null }
-  const [owned] = await ownedListeners(pids, parseUnix(readFileSync('/proc/net/unix', 'utf8'), path))
+  const [owned] = await ownedListeners(pids, parseUnix(readProc('/proc/net/unix'), path))
   return owned ?? null
 }
 

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
+import { readProc } from '../lib/proc.ts'
 import { vitalsOf } from './vitals.ts'
 
 /** What processes hold and have used. */
@@ -38,7 +38,7 @@ export async function memoryOf(pids: readonly number[], limit: number): Promise<
 
 function shareOf(pid: number): number | null {
   try {
-    const kilobytes = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1]
+    const kilobytes = /^Pss:\s+(\d+) kB/m.exec(readProc(`/proc/${pid}/smaps_rollup`))?.[1]
     return kilobytes === undefined ? null : Number(kilobytes) * 1_024
   } catch {
     // Another user's, or a kernel without it.

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
+import { readProc } from '../lib/proc.ts'
 import { acceptQueue } from './listeners.ts'
 
 /** How a process is, as of now. Linux only. */
@@ -93,7 +94,7 @@ function count(many: number, what: string): string {
 
 function read(path: string): string {
   try {
-    return readFileSync(path, 'latin1')
+    return readProc(path)
   } catch {
     return ''
   }

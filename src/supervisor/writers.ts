@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { readdirSync, readlinkSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { readProc } from '../lib/proc.ts'
 import type { OnDisk } from './sight.ts'
 
 /**
@@ -87,7 +88,7 @@ function writerKey(pid: string, fd: string, names: ReadonlySet<string>): string 
     const target = readlinkSync(`/proc/${pid}/fd/${fd}`)
     if (!names.has(path.basename(target))) return null
     // The flags are octal; their lowest two bits are O_RDONLY 0, O_WRONLY 1, O_RDWR 2.
-    const flags = /^flags:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'))?.[1]
+    const flags = /^flags:\s*(\d+)/m.exec(readProc(`/proc/${pid}/fdinfo/${fd}`))?.[1]
     if (flags === undefined || (Number.parseInt(flags, 8) & 3) === 0) return null
     const { dev, ino } = statSync(`/proc/${pid}/fd/${fd}`, { bigint: true })
     return `${dev}:${ino}`
