@@ -175,12 +175,13 @@ export class Gateway implements AsyncDisposable {
     for (const server of this.#servers) server.close()
     const runs = this.inflight().flatMap(({ run }) => (run === null ? [] : [run]))
     this.#door.inflight.drain([...new Set(runs)], [])
-    await emptied(this.#connections)
+    const { hold, suspects } = this.#door
+    await emptied(this.#connections, { isHolding: () => !hold.isEmpty || !suspects.queue.isEmpty })
     if (this.#connections.size === 0) return
     // Who is still here is told so, and that is logged, before anything is closed.
     await this.stopAccepting()
     this.#door.inflight.cutAll()
-    await emptied(this.#connections, lastWords)
+    await emptied(this.#connections, { within: lastWords })
   }
 
   /** A browser signed out at another gateway that shares the key. */

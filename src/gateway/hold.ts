@@ -32,6 +32,10 @@ export class Hold implements Disposable {
     return this.#queues.get(app)?.size ?? 0
   }
 
+  get isEmpty(): boolean {
+    return this.#queues.size === 0
+  }
+
   /** Waits up to `time` ms to be told to ask again. A client that leaves frees its place at once. */
   wait(app: string, settings: HoldSettings, time: number, left: AbortSignal): Promise<Held> {
     if (left.aborted) return Promise.resolve('left')
