@@ -4,11 +4,12 @@ import { DrillFleet } from '../src/cli/drill/fleet.ts'
 import { type Lesson, lessons } from '../src/cli/drill/lessons.ts'
 import { head, isLost, line, reasons, type Result, verdict } from '../src/cli/drill/report.ts'
 import { usageOf } from '../test/support/processes.ts'
-import { openFiles, slope } from './growth.ts'
+import { growth, liveHeap, openFiles, traceCollections } from './growth.ts'
 
 /**
  * `npm run soak -- --minutes N`: every lesson of the drill, again and again, on one gateway; whether anything was lost,
- * and whether the gateway grows: its RSS and its open files over the second half, when everything has warmed up.
+ * and whether the gateway grows: its RSS, what is alive after its full collections, and its open files over the second
+ * half, when everything has warmed up.
  */
 
 const { values } = parseArgs({
@@ -18,13 +19,20 @@ const minutes = Number(values.minutes)
 const began = performance.now()
 const elapsed = (): number => (performance.now() - began) / 60_000
 
-await using fleet = await DrillFleet.raise(300)
+const collections: (readonly [minute: number, live: number])[] = []
+await using fleet = await DrillFleet.raise(300, undefined, {
+  flags: [traceCollections],
+  said(line) {
+    const live = liveHeap(line)
+    if (live !== null) collections.push([elapsed(), live])
+  },
+})
 const { stage } = fleet
 await stage.victim()
-const samples: { readonly minute: number; readonly rss: number; readonly files: number }[] = []
+const samples: { readonly minute: number; readonly pid: number; readonly rss: number; readonly files: number }[] = []
 const sample = async (): Promise<void> => {
   const pid = await fleet.pid()
-  samples.push({ minute: elapsed(), rss: usageOf(pid).rss / 1e6, files: openFiles(pid) })
+  samples.push({ minute: elapsed(), pid, rss: usageOf(pid).rss / 1e6, files: openFiles(pid) })
 }
 // Between two gateways there is nothing to measure.
 const timer = setInterval(() => void sample().catch(() => {}), 2_000)
@@ -50,14 +58,32 @@ const results = [
 ]
 clearInterval(timer)
 
-const settled = samples.filter(({ minute }) => minute >= elapsed() / 2)
-const spread = (pick: (one: (typeof samples)[number]) => number): string => {
-  const all = settled.map(pick)
-  return `${Math.min(...all).toFixed(0)} to ${Math.max(...all).toFixed(0)}`
-}
-const rss = slope(settled.map(({ minute, rss }) => [minute, rss]))
+const half = elapsed() / 2
+const settled = samples.filter(({ minute }) => minute >= half)
+const series = (pick: (one: (typeof samples)[number]) => number): (readonly [number, number])[] =>
+  settled.map((one) => [one.minute, pick(one)])
+const gateways = new Set(settled.map(({ pid }) => pid)).size
 console.log(`\n${verdict(results)}`)
-console.log(`${elapsed().toFixed(1)} minutes, ${results.length} lessons; over the second half:`)
-console.log(`RSS        ${spread((it) => it.rss)} MB, ${rss.slope.toFixed(2)} ± ${rss.error.toFixed(2)} MB a minute`)
-console.log(`open files ${spread((it) => it.files)}`)
+console.log(`${elapsed().toFixed(1)} minutes, ${results.length} lessons; over the second half, ${gateways} gateway:`)
+console.log(
+  `RSS        ${growth(
+    series(({ rss }) => rss),
+    ' MB',
+    'a minute',
+  )}`,
+)
+console.log(
+  `live heap  ${growth(
+    collections.filter(([minute]) => minute >= half),
+    ' MB',
+    'a minute',
+  )}`,
+)
+console.log(
+  `open files ${growth(
+    series(({ files }) => files),
+    '',
+    'a minute',
+  )}`,
+)
 process.exitCode = results.some(isLost) ? 1 : 0

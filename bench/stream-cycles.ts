@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { DrillFleet } from '../src/cli/drill/fleet.ts'
 import { openEvents, openWebSocket } from '../src/cli/drill/streams.ts'
 import { usageOf } from '../test/support/processes.ts'
-import { openFiles, slope } from './growth.ts'
+import { growth, liveHeap, openFiles, traceCollections } from './growth.ts'
 
 /**
  * `npm run proof:streams -- --cycles N`: event streams and WebSockets are opened, their app is killed, and again: that
@@ -16,7 +16,19 @@ const { values } = parseArgs({
 const cycles = Number(values.cycles)
 const each = Number(values.streams)
 
-await using fleet = await DrillFleet.raise(0, { restart: { min: '10ms', max: '20ms', forgive: '10ms' } })
+let cycle = 0
+const collections: (readonly [cycle: number, live: number])[] = []
+await using fleet = await DrillFleet.raise(
+  0,
+  { restart: { min: '10ms', max: '20ms', forgive: '10ms' } },
+  {
+    flags: [traceCollections],
+    said(line) {
+      const live = liveHeap(line)
+      if (live !== null) collections.push([cycle, live])
+    },
+  },
+)
 const { stage } = fleet
 await stage.victim()
 const door = await stage.door(await fleet.token)
@@ -24,7 +36,7 @@ const gateway = await fleet.pid()
 const samples: { readonly files: number; readonly rss: number }[] = []
 let slowest = 0
 let wrong = 0
-for (let cycle = 0; cycle < cycles; cycle++) {
+for (; cycle < cycles; cycle++) {
   const { run, pid } = await stage.victim()
   const opened = Array.from({ length: each }, () => [openEvents(door), openWebSocket(door)]).flat()
   const open = await Promise.all(opened)
@@ -37,16 +49,31 @@ for (let cycle = 0; cycle < cycles; cycle++) {
   samples.push({ files: openFiles(gateway), rss: usageOf(gateway).rss / 1e6 })
 }
 
-const half = samples.slice(samples.length >> 1)
-const range = (all: readonly number[]): string => `${Math.min(...all).toFixed(0)} to ${Math.max(...all).toFixed(0)}`
-const rss = slope(half.map((sample, i) => [i, sample.rss]))
+const half = cycles / 2
+const series = (pick: (one: (typeof samples)[number]) => number): (readonly [number, number])[] =>
+  samples.map((sample, i): [number, number] => [i, pick(sample)]).filter(([i]) => i >= half)
+const told = (points: readonly (readonly [number, number])[], unit: string): string =>
+  growth(points, unit, 'per 1,000 cycles', 1_000)
 console.log(`${cycles} crashes under ${each} event streams and ${each} WebSockets each`)
 console.log(`streams left open   ${wrong}`)
 console.log(`all closed within   ${slowest.toFixed(0)} ms of the kill`)
 console.log('over the second half:')
-console.log(`open files          ${range(half.map(({ files }) => files))}`)
-console.log(`RSS                 ${range(half.map((one) => one.rss))} MB,`)
 console.log(
-  `                    ${(rss.slope * 1000).toFixed(1)} ± ${(rss.error * 1000).toFixed(1)} MB per 1,000 cycles`,
+  `open files          ${told(
+    series(({ files }) => files),
+    '',
+  )}`,
+)
+console.log(
+  `RSS                 ${told(
+    series(({ rss }) => rss),
+    ' MB',
+  )}`,
+)
+console.log(
+  `live heap           ${told(
+    collections.filter(([at]) => at >= half),
+    ' MB',
+  )}`,
 )
 process.exitCode = wrong > 0 ? 1 : 0

@@ -25,19 +25,28 @@ const bin = fileURLToPath(new URL('../../../bin/quaymaster.mjs', import.meta.url
 /** The name of the only app. */
 const name = 'drill'
 
+/** How the gateway's Node is started, and what hears each line that the gateway writes to stdout. */
+export interface Node {
+  readonly flags: readonly string[]
+  said(line: string): void
+}
+
+const plain: Node = { flags: [], said() {} }
+
 /** A gateway of its own in a folder of its own, with one app that may suffer anything; nothing of it is left behind. */
 export class DrillFleet implements AsyncDisposable {
   readonly stage: Stage
   readonly posts: string
   readonly #dir: string
   readonly #boot: number
+  readonly #node: Node
   #child: ChildProcess | null = null
   #versions = 0
 
   /** `boot`: milliseconds the app takes before it listens. */
-  static async raise(boot: number, settings: typeof usual = {}): Promise<DrillFleet> {
+  static async raise(boot: number, settings: typeof usual = {}, node: Node = plain): Promise<DrillFleet> {
     const dir = await realpath(await mkdtemp(join(tmpdir(), 'quaymaster-drill-')))
-    const fleet = new DrillFleet(dir, boot)
+    const fleet = new DrillFleet(dir, boot, node)
     try {
       await mkdir(join(dir, 'apps'))
       await writeFile(
@@ -53,9 +62,10 @@ export class DrillFleet implements AsyncDisposable {
     }
   }
 
-  private constructor(dir: string, boot: number) {
+  private constructor(dir: string, boot: number, node: Node) {
     this.#dir = dir
     this.#boot = boot
+    this.#node = node
     this.posts = join(dir, 'posts')
     this.stage = new Stage(join(dir, '.quaymaster'), name)
   }
@@ -71,7 +81,7 @@ export class DrillFleet implements AsyncDisposable {
 
   /** Starts the gateway and waits until it listens. */
   async start(port = 0): Promise<void> {
-    const args = [bin, 'up', '--port', String(port), '--admin-port', '0', '--json']
+    const args = [...this.#node.flags, bin, 'up', '--port', String(port), '--admin-port', '0', '--json']
     const child = spawn(process.execPath, args, { cwd: this.#dir, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     let said = ''
@@ -84,6 +94,7 @@ export class DrillFleet implements AsyncDisposable {
     const listening = new Promise<void>((resolve) => {
       lines.on('line', (line) => {
         if (line.includes('"event":"listening"')) resolve()
+        this.#node.said(line)
       })
     })
     await Promise.race([listening, ended])
