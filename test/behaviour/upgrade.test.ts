@@ -157,8 +157,9 @@ test('what an upgrade cuts in the end is told and logged as that, whatever the n
   const cut = async (workers: number): Promise<void> => {
     await using gateway = await startGateway({ apps, config: { workers } })
     await gateway.events.ready('slow')
-    const slow = ask(gateway, '/slow/?ms=30000').catch(() => null)
-    await gateway.events.waitFor(({ line }) => line === 'began /?ms=30000', 'the request')
+    // It is cut when the time of a drain is over, which is ten seconds behind the start of a whole gateway.
+    const slow = ask(gateway, '/slow/?ms=60000', { timeout: 3 * patience }).catch(() => null)
+    await gateway.events.waitFor(({ line }) => line === 'began /?ms=60000', 'the request')
     gateway.child.kill('SIGUSR2')
     await slow
     const entry = await gateway.events.waitFor((it) => it.event === 'request', 'its end')
