@@ -10,7 +10,7 @@ import { later } from './blame.ts'
 import { answering, awaiting, joining, leaving, over, failureIn, sending, tunnelling } from './delivery-state.ts'
 import type { Errand } from './errand.ts'
 import { Inbound } from './inbound.ts'
-import { interimOut, responseOut, switchOut } from './incoming.ts'
+import { passInterim, responseOut, switchOut } from './incoming.ts'
 import type { Link } from './link.ts'
 import type { LinkUser } from './link-user.ts'
 import { requestOut } from './outgoing.ts'
@@ -147,8 +147,9 @@ export class Delivery implements LinkUser<Link> {
   }
 
   interim(head: Head): void {
-    // RFC 9110 §15.2: a 1xx MUST NOT be sent to an HTTP/1.0 client.
-    if (this.#errand.head.minor > 0) this.#errand.connection.out.response(head, interimOut())
+    // A connection that speaks has not gone stale.
+    this.#reused = false
+    passInterim(head, this.#errand)
   }
 
   responded(head: Head, framing: Framing): void {

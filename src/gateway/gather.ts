@@ -1,6 +1,5 @@
 import type { Head } from '../http/head.ts'
 import type { Refusal as Unread } from '../http/refusal.ts'
-import { nameNumber } from '../http/names.ts'
 import type { Refusal } from '../model/admission.ts'
 import { bodyMark } from '../model/poison.ts'
 import type { Route } from '../model/route.ts'
@@ -8,6 +7,7 @@ import type { Connection } from './connection.ts'
 import type { Door } from './door.ts'
 import { type Sent, shapeOfRequest } from './losses.ts'
 import type { Kept } from './keep.ts'
+import { expectNothing } from './read-head.ts'
 import type { BodySink } from './served.ts'
 import { refusal, refusalOf } from './verdict.ts'
 
@@ -37,9 +37,8 @@ export function gather(it: Gatherer, then: () => void): void {
   const { connection, head, door, asked } = it
   if (it.kept === null) return then()
   connection.deadline = door.clock.now() + door.timeouts.body
-  if (asked.expects && !connection.bodyRead && head.has(EXPECT)) {
+  if (asked.expects && !connection.bodyRead && expectNothing(head)) {
     // RFC 9110 §10.1.1: it waits for this before it sends what we wait for, and the app needs not say it again.
-    head.omitted[head.indexOf(EXPECT)] = 1
     connection.socket.write('HTTP/1.1 100 Continue\r\n\r\n')
   }
   connection.readBody(new Gathering(it, it.kept, then))
@@ -80,5 +79,3 @@ class Gathering implements BodySink {
     this.#it.refuse(refusalOf(refused))
   }
 }
-
-const EXPECT = nameNumber('expect')

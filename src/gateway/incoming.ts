@@ -4,6 +4,8 @@ import { isReserved, mapCookie, mapLocation, type Mapping } from '../http/mappin
 import { nameNumber } from '../http/names.ts'
 import { RESPONSE_OMITS, type ResponseOut } from '../http/write-head.ts'
 import type { Home } from './door.ts'
+import type { Outlet } from './outlet.ts'
+import { expectNothing } from './read-head.ts'
 
 /** Whose response it is and to whom. */
 export interface Return {
@@ -15,6 +17,12 @@ export interface Return {
   /** The authority the client used. */
   readonly authority: string
   readonly door: Home
+}
+
+/** Whose request it is. */
+interface Asker {
+  readonly head: Head
+  readonly connection: { readonly out: Outlet }
 }
 
 /** The one description that is handed to the writer, filled anew for each response. */
@@ -37,8 +45,17 @@ export function responseOut(
   return out
 }
 
-/** An interim response has nothing added: it is the app's word on what is to come. */
-export function interimOut(): ResponseOut {
+/** An interim response goes on as it came. */
+export function passInterim(head: Head, { head: request, connection }: Asker): void {
+  // RFC 9110 §15.2: a 1xx MUST NOT be sent to an HTTP/1.0 client.
+  if (request.minor === 0) return
+  // Once it has heard that, the client sends its body, and whoever gets the request next need not ask for it.
+  if (head.status === 100) expectNothing(request)
+  connection.out.response(head, interimOut())
+}
+
+/** It has nothing added: it is the app's word on what is to come. */
+function interimOut(): ResponseOut {
   out.framing = NONE
   out.added = ''
   out.edits = null

@@ -35,7 +35,8 @@ export class Shelf {
     if (replay === null || isRepeatable(head, asked) || !mayReplay(replay, head)) return null
     const { framing } = asked
     const most = framing.kind === 'chunked' ? replay.body : Math.max(0, framing.length)
-    return most <= replay.body ? new Kept(this, app, most) : null
+    // What is too long may be sent again as long as nothing of it has come.
+    return new Kept(this, app, most <= replay.body ? most : 0)
   }
 
   /** Whether there was room. */
@@ -85,7 +86,7 @@ export class Kept {
 
   /** Makes room for all that may come. False when there is none. */
   reserve(): boolean {
-    return this.isIntact && (this.#room.length === this.#most || this.#grow(this.#most))
+    return this.isIntact && this.#most > 0 && (this.#room.length === this.#most || this.#grow(this.#most))
   }
 
   /** Copied: the bytes are lent. */

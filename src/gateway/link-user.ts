@@ -23,7 +23,7 @@ export interface LinkUser<L> {
   released(): void
   /** The app takes bytes again. */
   drained(): void
-  /** Nothing more comes of it; the link is gone. `silent`: not one byte came back. */
+  /** Nothing more comes of it; the link is gone. `silent`: not one byte came back, but a 100. */
   lost(code: ErrorCode, detail: string, silent: boolean): void
   /** A mistake of ours was met on the way: the request ends, and with it the link. */
   failed(error: unknown): void

@@ -67,7 +67,7 @@ export class Link {
     socket.once('close', () => this.#safely(() => this.#closed()))
   }
 
-  /** Whether not one byte of a response has come. */
+  /** Whether not one byte of a response has come, but a 100. */
   get silent(): boolean {
     return this.#silent
   }
@@ -164,6 +164,8 @@ export class Link {
       if (!isInterim(head.status)) return this.#begin(head, options)
       if (++this.#interims > maxInterim) return this.#refuse(`More than ${maxInterim} interim responses.`)
       this.user?.interim(head)
+      // What only asks for the body is no answer: who is asked next may give it.
+      if (head.status === 100 && inbox.size === 0) this.#silent = true
       // The next head begins where the next bytes will be.
       this.#head = giveHead(this.#head)
       if (this.user === null || inbox.size === 0) return false

@@ -49,7 +49,7 @@ export function readRequest(head: Head): Asked | Refusal {
   const expectation = readExpectation(head)
   if (typeof expectation !== 'string') return expectation
   // HTTP/1.0 cannot wait for a 100, and the app would be asked in 1.1.
-  if (head.minor === 0 && head.has(EXPECT)) head.omitted[head.indexOf(EXPECT)] = 1
+  if (head.minor === 0) expectNothing(head)
   if (head.has(VIA) && countHops(head, pseudonym) >= maxRounds) return refuse('request', 'loop')
   const hops = head.method === OPTIONS ? readMaxForwards(head) : -1
   if (typeof hops !== 'number') return hops
@@ -75,6 +75,15 @@ export function readRequest(head: Head): Asked | Refusal {
     trailers: acceptsTrailers(head),
     hops,
   }
+}
+
+/** Nobody who gets the request from here on is to ask for its body. False: nobody was anyhow. */
+export function expectNothing(head: Head): boolean {
+  if (!head.has(EXPECT)) return false
+  const at = head.indexOf(EXPECT)
+  const was = head.omitted[at] === 0
+  head.omitted[at] = 1
+  return was
 }
 
 const EXPECT = nameNumber('expect')

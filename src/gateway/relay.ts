@@ -70,7 +70,7 @@ export interface Failure {
   readonly detail: string
   /** How far it got: no byte can have reached the instance; it was sent; the client has seen a response head. */
   readonly reached: 'nothing' | 'sent' | 'answering'
-  /** No byte of a response came back. */
+  /** No byte of a response came back, but a 100. */
   readonly silent: boolean
   /** It was sent on a connection that had served before, which the instance may have been about to close. */
   readonly reused: boolean

@@ -1,4 +1,5 @@
 import type { Head } from '../http/head.ts'
+import { isSafe as isSafeMethod } from '../http/method.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 import type { Refusal } from '../model/admission.ts'
 import type { Route, Upstream } from '../model/route.ts'
@@ -35,6 +36,7 @@ export type Again = 'again' | 'retry' | 'replay' | 'no'
 /** The request whose tries are counted. */
 export interface Tried extends Sent {
   readonly head: Head
+  readonly connection: { readonly received: number }
   /** Of its response, once its head is on its way to the client; 0 before. */
   readonly status: number
   /** At a version on trial, if it is. */
@@ -97,7 +99,9 @@ export class Tries {
    */
   after(failure: Failure, tried: Tried, upstream: Upstream | null, door: Door): Again | Promise<Again> {
     const { code, reached, silent, reused } = failure
-    const isSafe = isRepeatable(tried.head, tried.asked)
+    // A safe one with a body of which nothing has come yet is like one without.
+    const isSafe =
+      isRepeatable(tried.head, tried.asked) || (isSafeMethod(tried.head.method) && tried.connection.received === 0)
     if (reached === 'sent') this.#sent += 1
     // What is not safe is sent twice at most, and only when the process that got it cannot be at it any more.
     const mayRepeat = isSafe || (tried.kept?.isIntact === true && this.#sent === 1 && code !== 'cut')

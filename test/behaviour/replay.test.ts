@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import test from 'node:test'
 import { createFolder } from '../support/folder.ts'
@@ -21,6 +22,47 @@ const cases = [
   { app: 'unheard-key', replay: idempotent, method: 'POST', size: 100, headers: keyed, twice: false },
   { app: 'default', replay: {}, method: 'PUT', size: 100, headers: {}, twice: false },
 ]
+
+/** The same, of requests that wait to be asked for their body. `asked`: they were before the app died. */
+const patient = [
+  { app: 'put', replay: idempotent, method: 'PUT', path: '/at-once', size: 1_000, asked: true, twice: true },
+  { app: 'put-unasked', replay: idempotent, method: 'PUT', path: '/unasked', size: 1_000, asked: false, twice: true },
+  { app: 'put-long', replay: idempotent, method: 'PUT', path: '/unasked', size: 200_000, asked: false, twice: true },
+  { app: 'get', replay: {}, method: 'GET', path: '/unasked', size: 1_000, asked: false, twice: true },
+  { app: 'get-asked', replay: {}, method: 'GET', path: '/at-once', size: 1_000, asked: true, twice: false },
+  { app: 'post', replay: idempotent, method: 'POST', path: '/unasked', size: 1_000, asked: false, twice: false },
+]
+
+test('what waits to be asked for its body is sent once more when nothing of it has come, and asked once', async (t) => {
+  const apps = Object.fromEntries(patient.map(({ app, replay }) => [app, { replay, poison: false }]))
+  await using folder = await createFolder({ config: { apps, log: { access: 'none' } } })
+  for (const { app } of patient) {
+    const words = { tally: folder.path(`${app}.tally`), died: folder.path(`${app}.died`) }
+    await folder.put(`${app}.cjs`, { fixture: 'frail.cjs', words })
+  }
+  await using gateway = await startGateway({ folder })
+
+  for (const { app, method, path, size, asked, twice } of patient) {
+    await t.test(app, async () => {
+      const body = randomBytes(size)
+      const headers = { expect: '100-continue', 'content-length': size }
+      const request = begin(gateway, `/${app}${path}`, { method, headers })
+      let asks = 0
+      request.on('continue', () => {
+        asks += 1
+        request.end(body)
+      })
+      const response = await new Promise<IncomingMessage>((resolve, reject) => {
+        request.on('error', reject).on('response', resolve)
+      })
+      const answer = await text(response)
+      request.destroy()
+      assert.equal(response.statusCode, twice ? 200 : 502, answer)
+      if (twice) assert.equal(answer, lineOf(method, body))
+      assert.equal(asks, asked || twice ? 1 : 0)
+    })
+  }
+})
 
 test('what an app died of is sent once more if the app is said to bear it, byte for byte, and else is a 502', async (t) => {
   const names = [...cases.map(({ app }) => app), 'midway', 'lethal']

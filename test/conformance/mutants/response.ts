@@ -131,18 +131,14 @@ export const response: readonly Mutant[] = [
     'fields of an interim response stay for the final one',
     [
       'gateway/incoming.ts',
-      'export function interimOut(): ResponseOut {',
-      "export function interimOut(): ResponseOut {\n  late = 'X-Odd: 1\\r\\n'",
+      'function interimOut(): ResponseOut {',
+      "function interimOut(): ResponseOut {\n  late = 'X-Odd: 1\\r\\n'",
     ],
     ['gateway/incoming.ts', "let date = ''", "let date = ''\nlet late = ''"],
     ['gateway/incoming.ts', 'out.added += dateLine()', 'out.added += late + dateLine()'],
   ),
   mutant(74, 'interim responses may be of any number', [link, 'const maxInterim = 64', 'const maxInterim = 1e9']),
-  mutant(75, 'HTTP/1.0 is told interim responses', [
-    delivery,
-    'if (this.#errand.head.minor > 0) this.#errand.connection.out.response(head, interimOut())',
-    'this.#errand.connection.out.response(head, interimOut())',
-  ]),
+  mutant(75, 'HTTP/1.0 is told interim responses', ['gateway/incoming.ts', '  if (request.minor === 0) return\n', '']),
   mutant(76, 'an app may switch protocols unasked', anyProtocol),
   mutant(76, 'a 101 nobody asked for is passed on as a response', [
     link,
@@ -284,7 +280,7 @@ export const response: readonly Mutant[] = [
   mutant(
     87,
     'HTTP/1.0 may expect',
-    ['gateway/read-head.ts', 'if (head.minor === 0 && head.has(EXPECT)) head.omitted[head.indexOf(EXPECT)] = 1', ''],
+    ['gateway/read-head.ts', 'if (head.minor === 0) expectNothing(head)', ''],
     ['http/fields.ts', 'if (index === -1 || head.minor === 0)', 'if (index === -1)'],
   ),
   mutant(87, 'an expectation nobody knows ends the connection', [
