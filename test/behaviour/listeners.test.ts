@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict'
-import os from 'node:os'
 import test from 'node:test'
 import { createFolder } from '../support/folder.ts'
 import { startGateway } from '../support/gateway.ts'
-import { ask } from '../support/http.ts'
-
-const hasIpv6 = Object.values(os.networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'))
+import { ask, hasIpv6 } from '../support/http.ts'
 
 test('an app that listens elsewhere than asked is found and served, with a line that explains it', async (t) => {
   const stubborn = { 'wrong-port.cjs': 'wrong-port.cjs', 'wildcard.cjs': 'wildcard.cjs' }

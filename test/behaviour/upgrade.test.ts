@@ -124,7 +124,7 @@ for (const workers of [1, 2]) {
       const go = gateway.folder.path('go')
       await gateway.folder.put('slow.cjs', { text: answersAt(go) })
       await gateway.events.ready('slow')
-      await gateway.folder.put('late.cjs', { text: listensAt(go) })
+      await gateway.folder.put('late.cjs', { fixture: 'listens-at.cjs', words: { go } })
       await gateway.events.waitFor(({ state, name }) => state === 'starting' && name === 'late', 'the start')
       const held = ask(gateway, '/late/')
       const lost = ask(gateway, '/slow/get')
@@ -166,7 +166,7 @@ test('what an upgrade cuts in the end is told and logged as that, whatever the n
     assert.equal(entry['status'], 503, JSON.stringify(entry))
   }
   await using gateway = await startGateway({ config: { defaults: { hold: { for: '60s' } } } })
-  await gateway.folder.put('late.cjs', { text: listensAt(gateway.folder.path('go')) })
+  await gateway.folder.put('late.cjs', { fixture: 'listens-at.cjs', words: { go: gateway.folder.path('go') } })
   await gateway.events.waitFor(({ state, name }) => state === 'starting' && name === 'late', 'the start')
   const held = ask(gateway, '/late/', { timeout: 60_000 })
   await eventually(async () => (await gateway.app('late')).held === 1, { what: 'it to wait' })
@@ -206,16 +206,5 @@ require('node:http').createServer((request, response) => {
   console.log('began ' + request.url)
   waiting.add(response)
 }).listen(process.env.PORT, process.env.HOST)
-`
-}
-
-/** An app that listens when there is such a file. */
-function listensAt(file: string): string {
-  return `#!/usr/bin/env node
-const timer = setInterval(() => {
-  if (!require('node:fs').existsSync(${JSON.stringify(file)})) return
-  clearInterval(timer)
-  require('node:http').createServer((_, response) => response.end('late')).listen(process.env.PORT, process.env.HOST)
-}, 50)
 `
 }

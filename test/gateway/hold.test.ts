@@ -73,13 +73,12 @@ describe('a request for an app that is not ready', () => {
 
   test('is told 503 at once when its app rests longer than it may wait', async () => {
     await using front = await startFront()
-    const until = systemClock.now() + 10_000
-    front.routes([route('hello', { kind: 'waiting', why: 'crash-looping', until }, { hold: { for: 300, max: 10 } })])
-    const since = systemClock.now()
+    const until = systemClock.now() + 100_000
+    front.routes([route('hello', { kind: 'waiting', why: 'crash-looping', until }, { hold: { for: 60_000, max: 10 } })])
     const response = await front.ask('GET /hello/')
     assert.equal(response.status, 503)
-    assert.equal(response.field('retry-after'), '10')
-    assert.ok(systemClock.now() - since < 250)
+    assert.match(response.field('retry-after') ?? '', /^(100|9\d)$/)
+    assert.ok((front.exchanges[0]?.held ?? 0) < 30_000, 'it did not wait')
     front.routes([
       route('hello', { kind: 'waiting', why: 'x', until: systemClock.now() + 100 }, { hold: { for: 300, max: 10 } }),
     ])

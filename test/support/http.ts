@@ -1,6 +1,12 @@
 import http from 'node:http'
 import net from 'node:net'
+import os from 'node:os'
 import { patience, within } from './wait.ts'
+
+/** Whether this machine has ::1: many containers have not. */
+export const hasIpv6: boolean = Object.values(os.networkInterfaces()).some((list) => {
+  return list?.some(({ address }) => address === '::1')
+})
 
 /** What a request needs to know of a gateway. */
 export interface Door {

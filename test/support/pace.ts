@@ -8,7 +8,12 @@ const usual = 50
  * multiplied by it. Asked right behind what was measured, when whatever else runs here still does.
  */
 export async function slowness(): Promise<number> {
-  const began = performance.now()
-  await run(process.execPath, ['-e', '0'])
-  return Math.max(1, (performance.now() - began) / usual)
+  let slowest = 0
+  // One that is lucky on a busy machine says nothing of what came before it.
+  for (const _ of [1, 2, 3]) {
+    const began = performance.now()
+    await run(process.execPath, ['-e', '0'])
+    slowest = Math.max(slowest, performance.now() - began)
+  }
+  return Math.max(1, slowest / usual)
 }
