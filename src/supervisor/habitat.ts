@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Event, Traffic } from '../model/protocol.ts'
 import type { OutputLine } from '../observe/journal.ts'
+import type { Cgroups } from './cgroups.ts'
 import type { MemoryWatch } from './memory.ts'
 import type { Notice } from './notice.ts'
 import type { Pace } from './pace.ts'
@@ -17,6 +18,7 @@ export interface Habitat {
   readonly table: ProcessTable
   readonly pace: Pace
   readonly pipes: Pipes
+  readonly cgroups: Cgroups
   readonly roll: InstanceRoll
   readonly provisions: Provisions
   /** The files of it are read at once; the rest follows when it is known where the child is to listen. */

@@ -2,8 +2,8 @@ import { readProc } from '../lib/proc.ts'
 
 /**
  * How often the kernel has ended a process of our own control group because memory ran out: between two looks it says
- * whether an end by SIGKILL was that. Children are in our group unless somebody moved them; elsewhere than on Linux, and
- * where the group cannot be read, it is never known.
+ * whether an end by SIGKILL was that. Children are in our group or in one below, which counts for ours, unless somebody moved
+ * them; elsewhere than on Linux, and where the group cannot be read, it is never known.
  */
 export class MemoryWatch {
   readonly #file: string | null = counterFile()

@@ -1,3 +1,4 @@
+import { killGroup, membersOf } from './cgroups.ts'
 import {
   canLookUp,
   lookUp,
@@ -11,6 +12,8 @@ import {
 export interface Root extends ProcessId {
   /** The random value of QUAYMASTER_INSTANCE that this spawn alone was given. */
   readonly marker: string
+  /** The folder of the control group that this spawn alone was born in, if any. */
+  readonly cgroup: string | null
 }
 
 /** What the members of a tree are recognised by, beside its root. */
@@ -24,13 +27,15 @@ export interface Hints {
   readonly known: ReadonlyMap<number, string>
   /** Whether group and session may be believed without a member that proves them (see `findMembers`). */
   readonly trustGroup: boolean
+  /** Who is in its control group. Asked after the snapshot was taken: a PID given away since has another start time. */
+  readonly confined: ReadonlySet<number>
   markerOf(entry: ProcessEntry): string | null
 }
 
 /**
- * All processes that descend from one spawn: the union of process group, session, the walk along parents and the
- * marker in the environment, because each alone misses somebody (a group misses `setsid`, the walk misses orphans, the
- * marker misses a cleared environment).
+ * All processes that descend from one spawn: the union of process group, session, the walk along parents, the marker in
+ * the environment and the control group, because each alone misses somebody (a group misses `setsid`, the walk misses
+ * orphans, the marker misses a cleared environment, and control groups are not to be had everywhere).
  *
  * A PID used as the number of a group or session is not given to a new process while that group or session has
  * members. So the number proves membership only while somebody who is ours by other means is in it; once all had left,
@@ -40,7 +45,8 @@ export function findMembers(snapshot: Snapshot, hints: Hints): Map<number, Proce
   const candidates = [...snapshot.values()].filter((entry) => isTouchable(entry.pid) && !isOlder(entry, hints.since))
   const members = new Map<number, ProcessEntry>()
   for (const entry of candidates) {
-    if (hints.known.get(entry.pid) === entry.started) members.set(entry.pid, entry)
+    const isKnown = hints.known.get(entry.pid) === entry.started || hints.confined.has(entry.pid)
+    if (isKnown) members.set(entry.pid, entry)
   }
   for (const entry of candidates) {
     if (!members.has(entry.pid) && hints.markerOf(entry) === hints.marker) members.set(entry.pid, entry)
@@ -89,13 +95,16 @@ export class ProcessTree {
 
   /** Everybody who is alive, from a fresh look at all processes. */
   async members(): Promise<readonly ProcessEntry[]> {
-    const snapshot = await this.#table.scan()
+    const scanned = await this.#table.scan()
+    const confined = membersOf(this.root.cgroup)
+    const snapshot = new Map([...scanned, ...this.#newcomers(scanned, confined)])
     const found = findMembers(snapshot, {
       marker: this.root.marker,
       group: this.root.pid,
       since: Number(this.root.started),
       known: this.#known,
       trustGroup: this.#trustGroup(snapshot),
+      confined,
       markerOf: (entry) => this.#table.markerOf(entry),
     })
     this.#known.clear()
@@ -137,6 +146,7 @@ export class ProcessTree {
   /** SIGKILL to every member; resolves with those who were alive. */
   async kill(): Promise<readonly ProcessEntry[]> {
     const members = await this.members()
+    if (members.length > 0) await killGroup(this.root.cgroup)
     const groups = new Set(members.map((entry) => entry.group).filter((group) => this.#groups.has(group)))
     // Whole groups first: only the kernel can do it in one step, so that a process that forks all the time cannot outrun us.
     for (const group of groups) {
@@ -145,6 +155,22 @@ export class ProcessTree {
     }
     for (const entry of members) if (!groups.has(entry.group)) this.#send(entry.pid, 'SIGKILL')
     return members
+  }
+
+  /** Who came into its control group after the snapshot was taken, by PID. */
+  #newcomers(snapshot: Snapshot, confined: ReadonlySet<number>): Map<number, ProcessEntry> {
+    const unseen = [...confined].filter((pid) => !snapshot.has(pid))
+    if (unseen.length === 0) return new Map()
+    const entries = new Map(
+      unseen.flatMap((pid) => {
+        const entry = lookUp(pid)
+        return entry ? [[pid, entry] as const] : []
+      }),
+    )
+    // Still there after it was looked at: it is not another one to whom the PID was given meanwhile.
+    const still = membersOf(this.root.cgroup)
+    for (const pid of entries.keys()) if (!still.has(pid)) entries.delete(pid)
+    return entries
   }
 
   #trustGroup(snapshot: Snapshot): boolean {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Clock } from '../lib/clock.ts'
 import type { Effect, Event, Traffic } from '../model/protocol.ts'
 import type { OutputLine } from '../observe/journal.ts'
+import { Cgroups } from './cgroups.ts'
 import { childEnvironment, readEnvFiles } from './environment.ts'
 import { MemoryWatch } from './memory.ts'
 import { Pace } from './pace.ts'
@@ -47,6 +48,8 @@ const farewell = 5_000
 export class Processes implements AsyncDisposable {
   readonly #options: ProcessesOptions
   readonly #runs = new Map<number, Run>()
+  /** Runs that have ended and are being cleared away. */
+  readonly #ended = new Set<Promise<void>>()
   readonly #rings = new Map<string, Ring>()
   /** What was said about environments, so that it is said once: `app message`. */
   readonly #said = new Set<string>()
@@ -68,11 +71,13 @@ export class Processes implements AsyncDisposable {
       notice,
     )
     const ports = new Ports(options.clock)
+    const cgroups = new Cgroups(notice)
     this.#provisions = new Provisions({
       clock: options.clock,
       ports,
       pipes: this.#pipes,
       roll: this.#roll,
+      cgroups,
       socket: (launch) => takeSocket(options.stateDir, launch),
     })
     this.#habitat = {
@@ -81,6 +86,7 @@ export class Processes implements AsyncDisposable {
       table: new ProcessTable(),
       pace: new Pace(),
       pipes: this.#pipes,
+      cgroups,
       roll: this.#roll,
       environment: (spawn) => this.#environment(spawn),
       provisions: this.#provisions,
@@ -181,7 +187,7 @@ export class Processes implements AsyncDisposable {
     for (const run of runs) run.kill()
     const given = new AbortController()
     const late = delay(farewell, undefined, { signal: given.signal }).catch(() => {})
-    await Promise.race([Promise.all(runs.map((run) => run.over)), late])
+    await Promise.race([Promise.all([...this.#ended, ...runs.map((run) => run.over)]), late])
     given.abort()
     await this.#provisions[Symbol.asyncDispose]()
     await this.#pipes[Symbol.asyncDispose]()
@@ -192,6 +198,8 @@ export class Processes implements AsyncDisposable {
   async #follow(number: number, run: Run): Promise<void> {
     const exit = await run.live()
     this.#runs.delete(number)
+    this.#ended.add(run.over)
+    void run.over.then(() => this.#ended.delete(run.over))
     this.#options.report({ type: 'exited', run: number, exit })
   }
 

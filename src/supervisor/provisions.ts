@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../lib/clock.ts'
 import type { Effect, Launch } from '../model/protocol.ts'
+import type { Cgroups } from './cgroups.ts'
 import type { Pipes } from './pipes.ts'
 import type { Ports } from './ports.ts'
 import type { InstanceRoll, Recorded } from './roll.ts'
@@ -13,6 +14,7 @@ export interface ProvisionsOptions {
   readonly ports: Pick<Ports, 'take'>
   readonly pipes: Pick<Pipes, 'take' | 'release'>
   readonly roll: Pick<InstanceRoll, 'put' | 'drop'>
+  readonly cgroups: Pick<Cgroups, 'choose' | 'ready'>
   /** A path for a Unix socket. */
   socket(launch: Launch): Promise<string>
 }
@@ -40,6 +42,7 @@ export class Provisions implements AsyncDisposable {
   /** An instance that served has ended: another one of its app will be wanted in a moment. */
   prepare(spawn: Spawn): void {
     const { app, run, launch } = spawn
+    void this.#options.cgroups.ready()
     if (launch.listen === 'socket' || this.#ahead.has(app)) return
     // Under a number that no run has: whose it will be is not known yet.
     const made = this.#make({ ...spawn, run: -run })
@@ -72,10 +75,11 @@ export class Provisions implements AsyncDisposable {
   }
 
   async #make({ app, run, launch }: Spawn): Promise<Recorded> {
-    const { clock, ports, pipes, roll } = this.#options
+    const { clock, ports, pipes, roll, cgroups } = this.#options
     const marker = randomBytes(16).toString('hex')
     const nowhere = { port: 0, socket: null, pipes: null, address: null }
-    const known = { app, run, marker, launch, pid: null, startTime: null, born: clock.now(), ending: false, ...nowhere }
+    const unborn = { pid: null, startTime: null, born: clock.now(), ending: false }
+    const known = { app, run, marker, cgroup: await cgroups.choose(), launch, ...unborn, ...nowhere }
     // All at once. On file before the child exists, so that whoever comes after a gateway that was killed in between finds
     // it by its marker.
     const filed = roll.put(known)

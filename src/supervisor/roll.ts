@@ -22,6 +22,8 @@ export interface Recorded {
   readonly port: number
   /** The Unix socket it was given instead. */
   readonly socket: string | null
+  /** The folder of the control group that it alone is in. Null where there are none. */
+  readonly cgroup: string | null
   /** On the clock of this boot (CLOCK_MONOTONIC). */
   readonly born: number
   readonly launch: Launch

@@ -4,6 +4,7 @@ import type { Effect, Exit } from '../model/protocol.ts'
 import { takeOver } from './adopted-child.ts'
 import { messageOf } from './errno.ts'
 import { failed } from './exits.ts'
+import { dropGroup } from './cgroups.ts'
 import type { Habitat } from './habitat.ts'
 import type { Adoptable } from './left.ts'
 import { fairProbe, lookAgain } from './fair-probe.ts'
@@ -84,7 +85,8 @@ export class Run {
       if (!this.#others) void this.#habitat.roll.drop(run)
       if (!this.#others && this.#recorded?.pipes) void this.#habitat.pipes.release(this.#recorded.pipes)
       if (!this.#others && this.#socket !== null) void rm(this.#socket, { force: true }).catch(() => {})
-      this.#settle()
+      if (this.#others) this.#settle()
+      else void dropGroup(this.#recorded?.cgroup ?? null).then(this.#settle)
     }
   }
 
@@ -156,17 +158,18 @@ export class Run {
 
   async #begin(): Promise<Life | { readonly error: string }> {
     const { run, launch } = this.#spawn
-    const { provisions, table, clock } = this.#habitat
+    const { provisions, table, clock, cgroups } = this.#habitat
     const environment = this.#habitat.environment(this.#spawn)
     // Awaited below; until then its failure is nobody's.
     environment.catch(() => {})
     this.#recorded = await provisions.take(this.#spawn)
-    const { marker, port, socket, pipes } = this.#recorded
+    const { port, socket, pipes, cgroup, marker } = this.#recorded
     this.#socket = socket
     const place = socket ?? String(port)
     const env = (await environment)(place, marker)
+    await cgroups.ready(cgroup)
     if (this.#wish !== 'live') return { error: `${launch.source} was stopped before it was started` }
-    const child = await spawnChild(launch, env, place, pipes)
+    const child = await spawnChild(launch, env, place, pipes, (start) => cgroups.within(cgroup, start))
     if ('error' in child) return child
     const born = clock.now()
     const output = this.#listen(child, port)
@@ -209,8 +212,8 @@ export class Run {
     return output
   }
 
-  #describe(pid: number, started: string, { marker, port }: Recorded, born: number): ProcessTree {
-    const tree = new ProcessTree(this.#habitat.table, { pid, started, marker })
+  #describe(pid: number, started: string, { marker, cgroup, port }: Recorded, born: number): ProcessTree {
+    const tree = new ProcessTree(this.#habitat.table, { pid, started, marker, cgroup: cgroup ?? null })
     this.#tree = tree
     this.#subject = {
       pid,

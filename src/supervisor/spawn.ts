@@ -16,36 +16,40 @@ export interface Child {
 /**
  * Starts a process in a session and group of its own. Never throws: a file that is still open for writing makes spawn
  * throw synchronously, a missing one makes it emit an error later, and both are the same sentence here. `pipes` are made
- * already; without them it gets pipes that end with us.
+ * already; without them it gets pipes that end with us. `inGroup` calls what it
+ * is given at once, in the control group where the child is to be.
  */
 export async function spawnChild(
   launch: Launch,
   env: Readonly<Record<string, string>>,
   place: string,
   pipes: PipePair | null,
+  inGroup: <T>(start: () => T) => T,
 ): Promise<Child | { readonly error: string }> {
   const [file, ...args] = commandLine(launch, place)
   if (file === undefined) return { error: `cannot start ${launch.source}: there is nothing to run` }
   let open: OpenPipes | null = null
   try {
     open = pipes && openPipes(pipes)
-    const subprocess = execa(file, args, {
-      cwd: launch.cwd,
-      env,
-      extendEnv: false,
-      ...(launch.uid === null ? {} : { uid: launch.uid }),
-      ...(launch.gid === null ? {} : { gid: launch.gid }),
-      detached: true,
-      stdin: 'ignore',
-      // Any descriptor will do; execa's type lists those up to 9.
-      stdout: (open?.theirs[0] as 3 | undefined) ?? 'pipe',
-      stderr: (open?.theirs[1] as 3 | undefined) ?? 'pipe',
-      encoding: 'buffer',
-      buffer: false,
-      // Of no effect for detached children, and nothing for SIGKILL: the process tree is ended by ourselves.
-      cleanup: false,
-      reject: false,
-    })
+    const subprocess = inGroup(() =>
+      execa(file, args, {
+        cwd: launch.cwd,
+        env,
+        extendEnv: false,
+        ...(launch.uid === null ? {} : { uid: launch.uid }),
+        ...(launch.gid === null ? {} : { gid: launch.gid }),
+        detached: true,
+        stdin: 'ignore',
+        // Any descriptor will do; execa's type lists those up to 9.
+        stdout: (open?.theirs[0] as 3 | undefined) ?? 'pipe',
+        stderr: (open?.theirs[1] as 3 | undefined) ?? 'pipe',
+        encoding: 'buffer',
+        buffer: false,
+        // Of no effect for detached children, and nothing for SIGKILL: the process tree is ended by ourselves.
+        cleanup: false,
+        reject: false,
+      }),
+    )
     const { pid, nodeChildProcess } = subprocess
     if (pid === undefined) {
       const { cause } = await subprocess

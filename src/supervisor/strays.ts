@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { dropGroup } from './cgroups.ts'
 import type { Notice } from './notice.ts'
 import { ProcessTable } from './process-table.ts'
 import { ProcessTree } from './process-tree.ts'
@@ -18,6 +19,7 @@ const patience = 2_000
 export async function endStrays(strays: readonly Recorded[], notice: Notice): Promise<readonly Recorded[]> {
   const table = new ProcessTable()
   const ended = await Promise.all(strays.map(async (one) => ((await endStray(table, one, notice)) ? [one] : [])))
+  await Promise.all(strays.map(async (one) => await dropGroup(one.cgroup)))
   return ended.flat()
 }
 
@@ -29,7 +31,7 @@ export async function endAll(stateDir: string, notice: Notice): Promise<readonly
 }
 
 async function endStray(table: ProcessTable, one: Recorded, notice: Notice): Promise<boolean> {
-  const root = { pid: one.pid ?? 0, started: one.startTime ?? '0', marker: one.marker }
+  const root = { pid: one.pid ?? 0, started: one.startTime ?? '0', marker: one.marker, cgroup: one.cgroup ?? null }
   const tree = new ProcessTree(table, root)
   const found = await tree.terminate()
   if (found.length === 0) return false

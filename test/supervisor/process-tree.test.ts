@@ -67,6 +67,19 @@ test('a tree is the union of known members, group, session, children and the mar
   assert.deepEqual(found, [100, 101, 102, 103, 104, 105, 106])
 })
 
+test('who is in the control group is a member, with all children, whatever else they have left', () => {
+  const found = members(
+    [
+      entry(100, { group: 100, session: 100 }),
+      entry(108, { ppid: 1, group: 108, session: 108 }),
+      entry(109, { ppid: 108, group: 109, session: 109 }),
+      entry(110, { ppid: 1, group: 110, session: 110 }),
+    ],
+    { confined: new Set([100, 108, 111]) },
+  )
+  assert.deepEqual(found, [100, 108, 109])
+})
+
 test('init, ourselves and whoever is older than the root are never members', () => {
   const found = members([
     entry(100, { group: 100, session: 100 }),
@@ -95,7 +108,7 @@ test('a real process whose recorded start time is another is neither seen nor si
   const innocent = spawn('sleep', ['60'], { detached: true, stdio: 'ignore' })
   const pid = innocent.pid ?? 0
   try {
-    const tree = new ProcessTree(new ProcessTable(), { pid, started: '1', marker })
+    const tree = new ProcessTree(new ProcessTable(), { pid, started: '1', marker, cgroup: null })
     assert.deepEqual(await tree.terminate(), [])
     assert.deepEqual(await tree.kill(), [])
     assert.deepEqual(tree.remaining(), [])
@@ -112,7 +125,7 @@ test('a PID that was given away between the look and the signal is not signalled
   try {
     const before = entry(pid, { started: '5000' })
     const table = { scan: async () => new Map([[pid, before]]), markerOf: () => null }
-    const tree = new ProcessTree(table, { pid, started: '5000', marker })
+    const tree = new ProcessTree(table, { pid, started: '5000', marker, cgroup: null })
     assert.equal((await tree.terminate()).length, 1)
     assert.equal((await tree.kill()).length, 1)
     assert.deepEqual(tree.remaining(), [])
@@ -145,6 +158,7 @@ function members(entries: readonly ProcessEntry[], more: Partial<Hints> = {}): n
     since: 5_000,
     known: new Map([[100, '5000']]),
     trustGroup: true,
+    confined: new Set(),
     markerOf: (one) => (one.name === 'marked' ? marker : null),
     ...more,
   })

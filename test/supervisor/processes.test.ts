@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { place } from '../support/cgroups.ts'
 import { patience } from '../support/wait.ts'
 import { isRunning, Stage } from './stage.ts'
 
@@ -121,8 +122,9 @@ test('a crash takes the rest of the tree with it and is told at once', async () 
 
 test('a stranger who holds the pipe open does not keep an exit back', async () => {
   await using stage = await Stage.open()
-  // A cleared environment, setsid and a double fork: neither group nor marker nor parents lead there.
-  const run = stage.spawn(`python3 -c '${escapee}' & until [ -s escaped ]; do sleep 0.02; done; printf partial`)
+  // A cleared environment, setsid, a double fork and, where there is one, out of the control group: nothing leads there.
+  const out = place === null ? '/dev/null' : join(place, 'cgroup.procs')
+  const run = stage.spawn(`python3 -c '${escapee}' ${out} & until [ -s escaped ]; do sleep 0.02; done; printf partial`)
   await stage.exited(run)
   const pid = Number(readFileSync(join(stage.dir, 'escaped'), 'utf8'))
   try {
@@ -277,9 +279,10 @@ os._exit(3)
 `
 
 const escapee = `
-import os, time
+import os, sys
 if os.fork(): os._exit(0)
 os.setsid()
 if os.fork(): os._exit(0)
+with open(sys.argv[1], "w") as file: file.write("0")
 os.execve("/usr/bin/env", ["env", "-i", "/bin/sh", "-c", "echo $$ >escaped; exec sleep 60"], {})
 `

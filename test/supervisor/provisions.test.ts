@@ -81,6 +81,7 @@ async function open(): Promise<Ground> {
       take: () => Promise.resolve({ stdout: 'out', stderr: 'err' }),
       release: (pair) => Promise.resolve(void released.push(pair)),
     },
+    cgroups: { choose: () => Promise.resolve(null), ready: () => Promise.resolve() },
     socket: () => Promise.resolve('/tmp/socket'),
   })
   const ground: Ground = {

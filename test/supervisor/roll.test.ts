@@ -10,7 +10,15 @@ const launch = { version: 'v', file: '/a', args: [], cwd: '/', source: 'a', env:
 const where = { uid: null, gid: null, umask: null, listen: 'port' } as const
 
 function recorded(run: number): Recorded {
-  const process = { pid: 100, startTime: '1', marker: '0'.repeat(32), port: 20_000, socket: null, born: 0 }
+  const process = {
+    pid: 100,
+    startTime: '1',
+    marker: '0'.repeat(32),
+    port: 20_000,
+    socket: null,
+    cgroup: null,
+    born: 0,
+  }
   return { app: 'a', run, ...process, launch: { ...launch, ...where }, pipes: null, address: null, ending: false }
 }
 

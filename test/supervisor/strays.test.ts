@@ -94,13 +94,14 @@ test('the record holds what lives and nothing is left of it after a clean end', 
   await stage.exited(stage.spawn('true'))
   const { instances } = JSON.parse(await readFile(path, 'utf8'))
   const [one] = instances.filter((one: { run: number }) => one.run === runs[0])
-  const { launch, pipes, startTime, marker, born, ...rest } = one
+  const { launch, pipes, startTime, marker, born, cgroup, ...rest } = one
   assert.deepEqual(rest, { app: 'app', run: runs[0], pid, port, socket: null, address: null, ending: false })
   assert.equal(launch.file, '/bin/sh')
   assert.match(startTime, /\S/)
   assert.ok(born > 0)
   for (const pipe of [pipes.stdout, pipes.stderr]) assert.equal((await stat(pipe)).mode & 0o777, 0o600)
   assert.match(marker, /^[0-9a-f]{32}$/)
+  assert.match(cgroup ?? '/quaymaster-', /\/quaymaster-/)
   await stage.processes[Symbol.asyncDispose]()
   await assert.rejects(stat(path), { code: 'ENOENT' })
 })
