@@ -9,9 +9,14 @@ export const tunnelling = 4
 export const leaving = 5
 export const over = 6
 
-/** What comes of a try that failed in this phase. `isRecalled`: the client has not heard of the answer that was spoilt. */
+/**
+ * What comes of a try that failed in this phase. `isRecalled`: the client has not heard of the answer that was spoilt.
+ * A connection that ends before a byte was written is told as `unreachable` and was there all the same.
+ */
 export function failureIn(phase: number, isRecalled: boolean, why: Omit<Failure, 'kind' | 'reached'>): Failure {
+  if (phase === joining) return { ...why, kind: 'failed', reached: 'nothing' }
+  if (why.code === 'unreachable') return { ...why, kind: 'failed', code: 'connection-lost', reached: 'nothing' }
   const code = isRecalled && why.code === 'truncated-response' ? 'bad-response' : why.code
-  const reached = phase === joining ? 'nothing' : phase >= answering ? 'answering' : 'sent'
+  const reached = phase >= answering ? 'answering' : 'sent'
   return { ...why, kind: 'failed', code, reached }
 }

@@ -274,6 +274,7 @@ export class Link {
     if (this.#state === answering)
       return this.#lose('truncated-response', 'The app closed in the middle of its response.')
     if (this.#inbox.size > 0) return this.#lose('bad-response', 'The app closed in the middle of its response head.')
+    if (!this.out.hasWritten) return this.#lose('unreachable', 'The app closed the connection before a byte was sent.')
     this.#lose('connection-lost', 'The app closed the connection without a response.')
   }
 

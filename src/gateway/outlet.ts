@@ -78,6 +78,8 @@ export class Outlet {
   #memory: Buffer | null = null
   /** A write has failed; what is written from then on is dropped. */
   isBroken = false
+  /** Whether a byte was handed over since the last request began, and not refused at once. */
+  hasWritten = false
 
   /** `drained` follows a `flush` that was false, unless the socket goes or a write fails, which `broken` hears of. */
   constructor(
@@ -93,6 +95,7 @@ export class Outlet {
   request(head: Head, how: RequestOut): void {
     const room = this.#reserve(requestBound(head, how))
     this.#at = writeRequest(room, this.#at, head, how)
+    this.hasWritten = false
     this.#chunked = how.framing.kind === 'chunked'
   }
 
@@ -241,12 +244,14 @@ export class Outlet {
   #write(piece: Buffer, memory: Buffer): boolean {
     if (this.isBroken || this.#socket.destroyed) return false
     if (!this.#isDirect) {
+      this.hasWritten = true
       this.#socket.write(Buffer.from(piece), this.#settled)
       free(memory)
       return this.#takesMore
     }
     this.#underway = piece.length
     this.#socket._write(piece, asBytes, this.#written)
+    if (!this.isBroken) this.hasWritten = true
     if (this.#underway === 0) {
       free(memory)
       return !this.isBroken

@@ -114,14 +114,18 @@ export class Tries {
       door.coping.add(tried.app, 'replayed')
       return 'replay'
     }
-    const isStale = isUnheard && code === 'connection-lost' && reused && !this.#retried && !this.#replayed
+    // Any request may go to another connection then; but not one whose body has been read for this one in vain.
+    const isUnsent = code === 'connection-lost' && reached === 'nothing' && upstream !== null
+    if (isUnsent && tried.connection.received > 0 && tried.kept?.isIntact !== true) return 'no'
+    const mayRetry = reused && !this.#retried && !this.#replayed
+    const isStale = mayRetry && (isUnsent || (isUnheard && code === 'connection-lost'))
     if (upstream && (code === 'unreachable' || code === 'connection-lost'))
       door.report({ type: 'suspect', run: upstream.run })
     if (isStale) {
       // It closed an idle connection just as we used it (RFC 9112 §9.3.1): the others of that age are no better.
       if (upstream) door.upstreams.dropIdle(upstream.run)
       this.#retried = true
-      this.#back = upstream
+      this.#back = isUnsent ? null : upstream
       return 'retry'
     }
     if (upstream === null) return 'no'
@@ -130,7 +134,7 @@ export class Tries {
     this.#back = null
     if (reached === 'nothing' || !breaks.has(code)) {
       this.over(door, 'open')
-      if (reached !== 'nothing' || (code !== 'unreachable' && code !== 'cut')) return 'no'
+      if (reached !== 'nothing' || !(isUnsent || code === 'unreachable' || code === 'cut')) return 'no'
       this.avoid.add(upstream.run)
       return 'again'
     }
