@@ -32,7 +32,7 @@ export class Connection implements Waiting {
   /** Body bytes read so far, of the request that is served. */
   received = 0
   /** What was last rewritten for this client, see `outgoing.ts`: most requests on a connection are alike. */
-  readonly last: Rewritten = { authority: '', host: '', key: '', lines: '' }
+  readonly last: Rewritten = { authority: '', host: '', prefix: '', subject: null, lines: '' }
   readonly #front: Front<Connection>
   readonly #reader = new BodyReader()
   readonly #inbox = new Inbox(this.#reader)
@@ -108,16 +108,16 @@ export class Connection implements Waiting {
   }
 
   /** The response is out. The next request, if this one is read to its end or nearly so. */
-  next(): void {
+  next(now: number): void {
     if (this.#isOver()) return
     if (this.bodyRead) {
       this.#state = is.reading
       const { head, keepAlive } = this.#front.timeouts
-      this.deadline = this.#front.clock.now() + (this.#inbox.size > 0 ? head : keepAlive)
+      this.deadline = now + (this.#inbox.size > 0 ? head : keepAlive)
     } else {
       this.#state = is.draining
       this.#leftover = is.maxLeftover
-      this.deadline = this.#front.clock.now() + is.lingerTime
+      this.deadline = now + is.lingerTime
     }
     this.resume()
     this.#advance()
@@ -195,14 +195,12 @@ export class Connection implements Waiting {
   /** False when more bytes are needed. */
   #readHead(): boolean {
     const inbox = this.#inbox
-    if (this.#head === null) {
-      this.#head = takeRequestHead()
-      this.#head.beginRequest(inbox.at)
-      this.deadline = this.#front.clock.now() + this.#front.timeouts.head
-    }
-    const head = this.#head
+    const isNew = this.#head === null
+    const head = (this.#head ??= takeRequestHead())
+    if (isNew) head.beginRequest(inbox.at)
     const step = parseHead(head, inbox.bytes, inbox.end)
     if (typeof step !== 'string') this.#front.malformed(this, step)
+    else if (step === 'more' && isNew) this.deadline = this.#front.clock.now() + this.#front.timeouts.head
     if (step !== 'done') return false
     inbox.at = head.end
     this.#state = is.busy

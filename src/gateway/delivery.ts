@@ -141,8 +141,7 @@ export class Delivery implements LinkUser<Link> {
   /** The client takes bytes again. */
   clientDrained(): void {
     this.#stalled = false
-    if (this.#phase === answering)
-      this.#errand.connection.deadline = until(this.#errand.door.clock.now(), this.#route.idle)
+    if (this.#phase === answering) this.#errand.connection.deadline = until(this.#errand.door.clock, this.#route.idle)
     this.#link?.socket.resume()
   }
 
@@ -259,7 +258,7 @@ export class Delivery implements LinkUser<Link> {
     const { connection, door } = this.#errand
     if (this.#phase <= awaiting) {
       this.#phase = awaiting
-      connection.deadline = until(door.clock.now(), this.#route.response)
+      connection.deadline = until(door.clock, this.#route.response)
     }
     this.#link?.sent()
   }
@@ -275,7 +274,7 @@ export class Delivery implements LinkUser<Link> {
   }
 
   #watchTunnel(): void {
-    this.#errand.connection.deadline = until(this.#errand.door.clock.now(), this.#errand.door.timeouts.tunnel)
+    this.#errand.connection.deadline = until(this.#errand.door.clock, this.#errand.door.timeouts.tunnel)
   }
 
   #done(): void {

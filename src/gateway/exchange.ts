@@ -107,7 +107,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
     if (asked.path.startsWith('/-') && serveOwn(this, door)) return
     if (door.closing) return this.refuse(closing)
     // 3 who it is
-    const showing = { head, upgrade: asked.upgrade !== '', cookie: door.cookie, now: this.door.clock.wall() }
+    const showing = { head, upgrade: asked.upgrade !== '', cookie: door.cookie, now: this.story.at }
     this.#identity = identify(showing, door.credentials, door.sessions)
     const { caller } = this.#identity
     if (caller.kind === 'known') this.story.subject = caller.subject
@@ -116,8 +116,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
 
   /** 4 route, permission, target. Each try begins here, so that it goes where the table says now. */
   #attempt(now: number): void {
-    const door = this.door
-    const { asked, connection, method } = this
+    const { asked, connection, door, method } = this
     const { caller } = this.#identity
     const { held } = this.story
     const avoid = this.#tries?.avoid ?? none
@@ -288,12 +287,14 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
     if (this.#over) return
     this.#over = true
     this.#tries?.over(this.door, answered ? 'answered' : 'open')
-    const { story, connection, app, run, method, authority: host, target, status } = this
+    const { story, connection, status, door } = this
+    const now = door.clock.now()
     this.kept?.release()
-    this.door.inflight.leave(this)
-    this.door.journal.write(story.entry({ client: connection.origin.address, app, run, method, host, target, status }))
+    door.inflight.leave(this)
+    if (story.statusOf(status) >= door.journal.least)
+      door.journal.write(story.entry(connection.origin.address, this, now))
     if (status === 101) return
-    if (persist && !this.door.closing) connection.next()
+    if (persist && !door.closing) connection.next(now)
     else connection.close()
   }
 }

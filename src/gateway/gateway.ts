@@ -73,7 +73,7 @@ export class Gateway implements AsyncDisposable {
       begin: (connection, head) => {
         if (connection.origin.isProxy) {
           connection.origin = proxies.read(connection.origin, head)
-          connection.last.key = ''
+          connection.last.lines = ''
         }
         const exchange = new Exchange(door, connection, head)
         connection.served = exchange

@@ -26,7 +26,18 @@ interface Asker {
 }
 
 /** The one description that is handed to the writer, filled anew for each response. */
-const out: ResponseOut = { framing: NONE, omits: RESPONSE_OMITS, added: '', edits: null, upgrade: '', connection: '' }
+const out: ResponseOut = {
+  framing: NONE,
+  omits: RESPONSE_OMITS,
+  added: '',
+  pieces: [],
+  edits: null,
+  upgrade: '',
+  connection: '',
+}
+
+const noPieces: readonly string[] = []
+const idPieces = ['X-Request-Id: ', '', '\r\n']
 
 /** What the client gets of a final response head: end-to-end fields, Location and cookies in the public world. */
 export function responseOut(
@@ -36,9 +47,10 @@ export function responseOut(
   connection: ResponseOut['connection'],
 ): ResponseOut {
   out.framing = framing
-  out.added = head.has(X_REQUEST_ID) ? '' : `X-Request-Id: ${about.id}\r\n`
+  idPieces[1] = about.id
+  out.pieces = head.has(X_REQUEST_ID) ? noPieces : idPieces
   // RFC 9110 §6.6.1: a recipient with a clock adds what is missing.
-  if (!head.has(DATE)) out.added += dateLine()
+  out.added = head.has(DATE) ? '' : dateLine()
   out.edits = head.has(LOCATION) || head.has(SET_COOKIE) ? editsOf(head, about) : null
   out.upgrade = ''
   out.connection = connection
@@ -58,6 +70,7 @@ export function passInterim(head: Head, { head: request, connection }: Asker): v
 function interimOut(): ResponseOut {
   out.framing = NONE
   out.added = ''
+  out.pieces = noPieces
   out.edits = null
   out.upgrade = ''
   out.connection = ''
@@ -70,16 +83,18 @@ export function switchOut(head: Head, about: Return, protocol: string): Response
   return out
 }
 
-let dateSecond = 0
 let date = ''
 
-/** Made once a second. */
+function forgetDate(): void {
+  date = ''
+}
+
+/** Made once a second, for which a timer costs less than a look at the clock at each response. */
 export function dateLine(): string {
-  const now = Date.now()
-  const second = Math.floor(now / 1_000)
-  if (second !== dateSecond) {
-    dateSecond = second
+  if (date === '') {
+    const now = Date.now()
     date = `Date: ${new Date(now).toUTCString()}\r\n`
+    setTimeout(forgetDate, 1_000 - (now % 1_000)).unref()
   }
   return date
 }

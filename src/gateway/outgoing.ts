@@ -64,23 +64,24 @@ export function requestOut(passage: Passage): RequestOut {
 
 /** The authority a request is for; the host that routes are looked up by is kept with the connection. */
 export function authorityOf(head: Head, connection: Connection): string {
-  const authority = head.text(head.authorityStart, head.authorityEnd)
-  if (authority !== connection.last.authority || connection.last.host === '') {
-    connection.last.authority = authority
-    connection.last.host = hostOf(head)
+  const { last } = connection
+  if (last.host === '' || !head.reads(head.authorityStart, head.authorityEnd, last.authority)) {
+    last.authority = head.text(head.authorityStart, head.authorityEnd)
+    last.host = hostOf(head)
+    last.lines = ''
   }
-  return authority
+  return last.authority
 }
 
 /** What is the same for all requests of a client to a route: made once, kept with the connection. */
 function fixedLines({ connection, prefix, subject, door }: Passage): string {
   const { last, origin } = connection
   const { authority } = last
-  const key = `${prefix} ${authority} ${subject ?? ''}`
-  if (last.key === key) return last.lines
+  if (last.lines !== '' && last.prefix === prefix && last.subject === subject) return last.lines
   const host = origin.host ?? authority
   const given = origin.port ?? /:(\d+)$/.exec(host)?.[1]
-  last.key = key
+  last.prefix = prefix
+  last.subject = subject
   last.lines =
     fieldLine('X-Forwarded-For', origin.chain) +
     fieldLine('X-Forwarded-Proto', origin.proto) +

@@ -13,7 +13,7 @@ import {
   writeRequest,
   writeResponse,
 } from '../http/write-head.ts'
-import { isWide, keep, letGo } from './wide.ts'
+import { isWide, keep, letGo, wideSize } from './wide.ts'
 
 /** One read of a socket (64 KiB) and a head fit. */
 const roomSize = 80 * 1024
@@ -37,7 +37,7 @@ const spare: Buffer[] = []
 const maxSpare = 32
 
 /** Pieces that wait, one behind the other: small ones, so that copying them costs next to nothing. */
-let tray: Buffer = Buffer.allocUnsafeSlow(64 * 1024)
+let tray: Buffer<ArrayBuffer> = Buffer.allocUnsafeSlow(64 * 1024)
 let trayEnd = 0
 let waiting: Outlet[] = []
 /** How many waited at the end of a turn: a running average. */
@@ -71,11 +71,11 @@ export class Outlet {
   /** Where the last head begins in the room, -1 when it was handed over. */
   #head = -1
   /** What waits for the end of the turn, in the tray. */
-  #waiting: Buffer | null = null
+  #waiting: Uint8Array | null = null
   /** Size of the piece that was written past the stream and is not yet with the kernel. */
   #underway = 0
   /** What it lies in. */
-  #memory: Buffer | null = null
+  #memory: Uint8Array | null = null
   /** A write has failed; what is written from then on is dropped. */
   isBroken = false
   /** Whether a byte was handed over since the last request began, and not refused at once. */
@@ -189,7 +189,9 @@ export class Outlet {
     }
     waiting.push(this)
     room.copy(tray, trayEnd, 0, size)
-    this.#waiting = tray.subarray(trayEnd, (trayEnd += size))
+    // Not `subarray`, which asks in C++ for the memory it has here.
+    this.#waiting = new Uint8Array(tray.buffer, trayEnd, size)
+    trayEnd += size
     this.#room = null
     this.#at = 0
     this.#head = -1
@@ -201,10 +203,10 @@ export class Outlet {
   sendWaiting(): void {
     const piece = this.#waiting
     this.#waiting = null
-    if (piece === null || this.#socket.destroyed) return
+    if (piece === null) return
     this.#write(piece, piece)
     // Until all of it is with the kernel it needs its memory, as the pieces behind it do.
-    if (!this.isEmpty && piece.buffer === tray.buffer) tray = Buffer.allocUnsafeSlow(tray.length)
+    if (this.#memory === piece && piece.buffer === tray.buffer) tray = Buffer.allocUnsafeSlow(tray.length)
   }
 
   /** Hands over what was gathered. False when enough waits for the kernel; `drained` follows. */
@@ -241,7 +243,7 @@ export class Outlet {
    * request costs (measured), and of no use for what is with the kernel at once. What is not, libuv sends before all
    * that follows. And what fails there is ours to judge: a stream would be closed with all there is to read from it.
    */
-  #write(piece: Buffer, memory: Buffer): boolean {
+  #write(piece: Uint8Array, memory: Uint8Array): boolean {
     if (this.isBroken || this.#socket.destroyed) return false
     if (!this.#isDirect) {
       this.hasWritten = true
@@ -257,7 +259,7 @@ export class Outlet {
       return !this.isBroken
     }
     this.#memory = memory
-    keep(memory)
+    keep(memory as Buffer)
     return this.#takesMore
   }
 
@@ -288,7 +290,7 @@ export class Outlet {
   }
 }
 
-function free(memory: Buffer): void {
-  if (memory.length !== roomSize) letGo(memory)
-  else if (spare.length < maxSpare) spare.push(memory)
+function free(memory: Uint8Array): void {
+  if (memory.length === wideSize) letGo(memory as Buffer)
+  else if (memory.length === roomSize && spare.length < maxSpare) spare.push(memory as Buffer)
 }

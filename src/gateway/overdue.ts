@@ -1,10 +1,11 @@
+import type { Clock } from '../lib/clock.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 import type { ClientTimeouts, TimeoutSettings } from '../model/settings.ts'
 import { answering, awaiting } from './delivery-state.ts'
 
 /** When a wait that begins now is over; a limit of 0 is none. */
-export function until(now: number, limit: number): number {
-  return limit === 0 ? Number.POSITIVE_INFINITY : now + limit
+export function until(clock: Clock, limit: number): number {
+  return limit === 0 ? Number.POSITIVE_INFINITY : clock.now() + limit
 }
 
 /** What it means that a response is late. `stalled`: what there is of it waits for the client. */

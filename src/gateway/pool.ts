@@ -120,7 +120,7 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
   freed(link: Link): void {
     // More than there may be, since an edit of the configuration lowered the limit.
     if (this.#retired || this.#links.size > this.limits.max) return link.destroy()
-    const [next] = this.#queue
+    const next = this.#queue.size === 0 ? undefined : this.#queue.values().next().value
     if (next === undefined) {
       this.#idle.push(link)
       if (link.idleUntil < this.deadline) this.deadline = link.idleUntil

@@ -31,7 +31,9 @@ export interface Rewritten {
   authority: string
   /** What routes are looked up by. */
   host: string
-  key: string
+  prefix: string
+  subject: string | null
+  /** For this prefix and subject; empty when they are to be made anew. */
   lines: string
 }
 

@@ -6,11 +6,11 @@ import { newId } from './chance.ts'
 
 /** What only the end of an exchange knows. */
 interface Outcome {
-  readonly client: string
   readonly app: string
   readonly run: number | null
   readonly method: string
-  readonly host: string
+  /** The authority the client used. */
+  readonly authority: string
   readonly target: string
   readonly status: number
 }
@@ -20,6 +20,8 @@ export class Story {
   readonly id: string = newId()
   /** On the gateway's clock. */
   readonly since: number
+  /** Milliseconds since the epoch, at the first byte of the head. */
+  readonly at: number
   /** Body bytes, counted as they move. */
   readonly traffic: { in: number; out: number } = { in: 0, out: 0 }
   /** Who was authenticated. */
@@ -27,35 +29,38 @@ export class Story {
   /** Milliseconds it waited for its app. */
   held = 0
   error: Exchange['error'] = null
-  readonly #at: number
-  readonly #clock: Clock
 
   constructor(clock: Clock) {
-    this.#clock = clock
     this.since = clock.now()
-    this.#at = clock.wall()
+    this.at = clock.wall()
   }
 
   note(code: ErrorCode, detail: string): void {
     this.error = { code, source: errors[code].source, detail }
   }
 
-  entry({ client, app, run, method, host, target, status }: Outcome): Entry {
+  /** What is told as the status, for one that the client was told or would have been. */
+  statusOf(status: number): number {
+    return this.error?.code === 'client-left' ? 499 : status
+  }
+
+  /** `now` on the gateway's clock. */
+  entry(client: string, { app, run, method, authority, target, status }: Outcome, now: number): Entry {
     return {
       type: 'exchange',
       id: this.id,
-      at: this.#at,
+      at: this.at,
       client,
       subject: this.subject,
       app: app === '' ? null : app,
       run,
       method,
-      host,
+      host: authority,
       target: maskTarget(target),
-      status: this.error?.code === 'client-left' ? 499 : status,
+      status: this.statusOf(status),
       bytesIn: this.traffic.in,
       bytesOut: this.traffic.out,
-      took: this.#clock.now() - this.since,
+      took: now - this.since,
       held: this.held,
       error: this.error,
     }

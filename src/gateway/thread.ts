@@ -27,12 +27,14 @@ async function serve(start: ThreadStart): Promise<void> {
   }
   const journal = new Journal()
   const least = new Int32Array(start.least)
-  journal.subscribe((entry) => {
-    if (entry.type === 'exchange' && entry.status < Atomics.load(least, 0)) return
-    batch.push(entry)
-    if (batch.length >= batchSize) flush()
-    else timer ??= setTimeout(flush, batchTime)
-  })
+  journal.subscribe(
+    (entry) => {
+      batch.push(entry)
+      if (batch.length >= batchSize) flush()
+      else timer ??= setTimeout(flush, batchTime)
+    },
+    () => Atomics.load(least, 0),
+  )
   const gateway = await Gateway.listen({
     host,
     port,

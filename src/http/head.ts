@@ -154,6 +154,13 @@ export class Head {
     return -1
   }
 
+  /** Whether `text` would be this, without making it. */
+  reads(start: number, end: number, text: string): boolean {
+    if (end - start !== text.length) return false
+    for (let i = 0; i < text.length; i++) if (this.bytes[start + i] !== text.charCodeAt(i)) return false
+    return true
+  }
+
   text(start: number, end: number): string {
     return this.bytes.toString('latin1', start, end)
   }

@@ -22,7 +22,7 @@ export interface RequestOut {
   /** Whole lines of our own, each ended by CR LF; see `fieldLine`. */
   added: string
   /** More of the same in pieces, for what differs from request to request: joined to a string it would be copied twice. */
-  pieces?: readonly string[]
+  pieces: readonly string[]
   /** Other values for some fields, by index; an empty one leaves the field out. */
   edits: ReadonlyMap<number, string> | null
   /** Protocols offered to change to, empty for none. */
@@ -36,6 +36,8 @@ export interface ResponseOut {
   framing: Framing
   omits: number
   added: string
+  /** As of a request. */
+  pieces: readonly string[]
   edits: ReadonlyMap<number, string> | null
   /** The protocol a 101 changes to, empty for every other status. */
   upgrade: string
@@ -48,7 +50,7 @@ export interface ResponseOut {
  * was understood: one space, one colon, CR LF, our version, our Host first, our framing. `out` must have room for
  * `requestBound` bytes.
  */
-export function writeRequest(out: Uint8Array, at: number, head: Head, how: RequestOut): number {
+export function writeRequest(out: Buffer, at: number, head: Head, how: RequestOut): number {
   let to = at
   if (head.method === UNKNOWN_METHOD) to = copy(out, to, head.bytes, head.methodStart, head.methodEnd)
   else to = put(out, to, methodName(head.method))
@@ -60,7 +62,7 @@ export function writeRequest(out: Uint8Array, at: number, head: Head, how: Reque
   to = endLine(out, to)
   to = writeFields(out, to, head, how.omits, how.edits)
   to = put(out, to, how.added)
-  if (how.pieces !== undefined) for (let i = 0; i < how.pieces.length; i++) to = put(out, to, how.pieces[i] as string)
+  to = putAll(out, to, how.pieces)
   to = writeFraming(out, to, how.framing)
   if (how.upgrade !== '') {
     to = put(out, to, 'Upgrade: ')
@@ -74,13 +76,11 @@ export function writeRequest(out: Uint8Array, at: number, head: Head, how: Reque
 
 /** The most bytes `writeRequest` can write. */
 export function requestBound(head: Head, how: RequestOut): number {
-  let size = bound(head, how.added, how.edits) + how.target.length + how.authority.length + how.upgrade.length
-  if (how.pieces !== undefined) for (let i = 0; i < how.pieces.length; i++) size += (how.pieces[i] as string).length
-  return size
+  return bound(head, how) + how.target.length + how.authority.length + how.upgrade.length
 }
 
 /** Writes a final, interim or 101 response head, as `writeRequest` does. Our version is 1.1 whatever the client's is. */
-export function writeResponse(out: Uint8Array, at: number, head: Head, how: ResponseOut): number {
+export function writeResponse(out: Buffer, at: number, head: Head, how: ResponseOut): number {
   let to = put(out, at, 'HTTP/1.1 ')
   to = putDecimal(out, to, head.status)
   out[to++] = SP
@@ -88,6 +88,7 @@ export function writeResponse(out: Uint8Array, at: number, head: Head, how: Resp
   to = endLine(out, to)
   to = writeFields(out, to, head, how.omits, how.edits)
   to = put(out, to, how.added)
+  to = putAll(out, to, how.pieces)
   to = writeFraming(out, to, how.framing)
   if (how.upgrade !== '') {
     to = put(out, to, 'Upgrade: ')
@@ -101,11 +102,11 @@ export function writeResponse(out: Uint8Array, at: number, head: Head, how: Resp
 
 /** The most bytes `writeResponse` can write. */
 export function responseBound(head: Head, how: ResponseOut): number {
-  return bound(head, how.added, how.edits) + how.upgrade.length
+  return bound(head, how) + how.upgrade.length
 }
 
 /** Ends a chunked body: the last chunk and those trailers that may arrive late (RFC 9110 §6.5.1). */
-export function writeLastChunk(out: Uint8Array, at: number, trailers: Head | null): number {
+export function writeLastChunk(out: Buffer, at: number, trailers: Head | null): number {
   let to = writeChunkSize(out, at, 0)
   if (trailers !== null) {
     for (let index = 0; index < trailers.count; index++) {
@@ -138,16 +139,17 @@ export function fieldLine(name: string, value: string): string {
 /** Start line, separators, framing, Connection and the final empty line never need more than this. */
 const FIXED_PARTS = 192
 
-function bound(head: Head, added: string, edits: ReadonlyMap<number, string> | null): number {
+function bound(head: Head, { added, pieces, edits }: RequestOut | ResponseOut): number {
   // A field received as "a:b" grows by the space, one that ended with LF alone by the CR.
   let size = FIXED_PARTS + (head.end - head.start) + 2 * head.count + added.length
+  for (let i = 0; i < pieces.length; i++) size += (pieces[i] as string).length
   if (edits !== null) for (const value of edits.values()) size += value.length
   return size
 }
 
 /** Neighbours that are kept and already spelt our way are copied as one run; most heads are two or three runs. */
 function writeFields(
-  out: Uint8Array,
+  out: Buffer,
   at: number,
   head: Head,
   omits: number,
@@ -188,7 +190,7 @@ function writeFields(
   return run === -1 ? to : copy(out, to, bytes, run, runEnd)
 }
 
-function writeField(out: Uint8Array, at: number, head: Head, index: number): number {
+function writeField(out: Buffer, at: number, head: Head, index: number): number {
   let to = copy(out, at, head.bytes, head.nameStart(index), head.nameEnd(index))
   out[to++] = COLON
   out[to++] = SP
@@ -196,33 +198,39 @@ function writeField(out: Uint8Array, at: number, head: Head, index: number): num
   return endLine(out, to)
 }
 
-function writeFraming(out: Uint8Array, at: number, framing: Framing): number {
+function writeFraming(out: Buffer, at: number, framing: Framing): number {
   if (framing.kind === 'chunked') return put(out, at, 'Transfer-Encoding: chunked\r\n')
   if (framing.length < 0) return at
   return endLine(out, putDecimal(out, put(out, at, 'Content-Length: '), framing.length))
 }
 
-function put(out: Uint8Array, at: number, text: string): number {
+function putAll(out: Buffer, at: number, texts: readonly string[]): number {
+  let to = at
+  for (let i = 0; i < texts.length; i++) to = put(out, to, texts[i] as string)
+  return to
+}
+
+function put(out: Buffer, at: number, text: string): number {
   // A call into C++ is dearer than a few characters, and cheaper than many.
-  if (text.length > SHORT && out instanceof Buffer) return at + out.write(text, at, 'latin1')
+  if (text.length > SHORT) return at + out.write(text, at, 'latin1')
   for (let i = 0; i < text.length; i++) out[at + i] = text.charCodeAt(i)
   return at + text.length
 }
 
-function putDecimal(out: Uint8Array, at: number, value: number): number {
+function putDecimal(out: Buffer, at: number, value: number): number {
   return put(out, at, String(value))
 }
 
 /** Below this many bytes a loop is faster than the view and the call that `set` needs. */
 const SHORT = 64
 
-function copy(out: Uint8Array, at: number, bytes: Uint8Array, start: number, end: number): number {
+function copy(out: Buffer, at: number, bytes: Uint8Array, start: number, end: number): number {
   if (end - start < SHORT) for (let i = start; i < end; i++) out[at + i - start] = bytes[i] as number
   else out.set(bytes.subarray(start, end), at)
   return at + end - start
 }
 
-function endLine(out: Uint8Array, at: number): number {
+function endLine(out: Buffer, at: number): number {
   out[at] = CR
   out[at + 1] = LF
   return at + 2

@@ -109,7 +109,8 @@ function aim(ask: Ask, match: Match, now: number): Admission {
     case 'closed':
       return refuse('closed', route, `The app "${route.app}" is not available: ${target.why}.`)
     case 'ready': {
-      const upstreams = target.upstreams.filter(({ run }) => !ask.avoid.has(run))
+      const { avoid } = ask
+      const upstreams = avoid.size === 0 ? target.upstreams : target.upstreams.filter(({ run }) => !avoid.has(run))
       if (upstreams.length > 0) return { kind: 'relay', match, upstreams }
       if (left > 0) return { kind: 'hold', route, for: left }
       return refuse('not-ready', route, `The app "${route.app}" does not accept connections.`, 1)

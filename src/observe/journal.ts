@@ -47,30 +47,45 @@ export interface OutputLine {
 
 export type Observer = (entry: Entry) => void
 
+interface Seat {
+  readonly observer: Observer
+  /** The least status of an exchange that it looks at. */
+  readonly least: () => number
+}
+
 /** A typed fan-out. An observer that throws is dropped, it cannot harm the writer or the others. */
 export class Journal {
-  /** Each with the least status of an exchange that it looks at. */
-  readonly #observers = new Map<Observer, () => number>()
+  /** Replaced whole, so that whoever leaves while an entry is told leaves nobody out. */
+  #observers: readonly Seat[] = []
 
-  /** Exchanges below this status interest nobody: whoever would have to bring them from afar may leave them out. */
+  /** Exchanges below this status interest nobody: whoever has to make them, or bring them from afar, may leave them out. */
   get least(): number {
-    return Math.min(noExchanges, ...this.#observers.values().map((least) => least()))
+    let least = noExchanges
+    for (let at = 0; at < this.#observers.length; at++) least = Math.min(least, (this.#observers[at] as Seat).least())
+    return least
   }
 
   write(entry: Entry): void {
-    for (const observer of this.#observers.keys()) {
+    const observers = this.#observers
+    for (let at = 0; at < observers.length; at++) {
+      const seat = observers[at] as Seat
       try {
-        observer(entry)
+        if (entry.type !== 'exchange' || entry.status >= seat.least()) seat.observer(entry)
       } catch {
-        this.#observers.delete(observer)
+        this.#remove(seat)
       }
     }
   }
 
   /** `least` says from which status on exchanges are looked at: all by default, `noExchanges` for none. */
   subscribe(observer: Observer, least: () => number = () => 0): Disposable {
-    this.#observers.set(observer, least)
-    return { [Symbol.dispose]: () => void this.#observers.delete(observer) }
+    const seat = { observer, least }
+    this.#observers = [...this.#observers, seat]
+    return { [Symbol.dispose]: () => this.#remove(seat) }
+  }
+
+  #remove(seat: Seat): void {
+    this.#observers = this.#observers.filter((it) => it !== seat)
   }
 }
 

@@ -71,6 +71,32 @@ describe('a protected app', () => {
     })
   }
 
+  test('judges each request by its own token, whichever was good before', async () => {
+    await using app = await startApp(echo)
+    await using front = await startFront()
+    front.routes([route('hello', ready(at(1, app.port)))])
+    const wire = await front.wire()
+    const changed = `${token.slice(0, -1)}${token.endsWith('x') ? 'y' : 'x'}`
+    const shown = [
+      token,
+      changed,
+      token,
+      token.slice(0, -1),
+      helloOnly,
+      token,
+      `x${token.slice(1)}`,
+      `${token}${token}`,
+    ]
+    const told: string[] = []
+    for (const one of shown) {
+      wire.send(`GET /hello/ HTTP/1.1\r\nHost: h\r\nX-API-Token: ${one}\r\n\r\n`)
+      const response = await wire.response('GET')
+      told.push(response.status === 200 ? sent(response, 'x-auth-subject').join() : String(response.status))
+    }
+    wire.socket.destroy()
+    assert.deepEqual(told, ['all', '401', 'all', '401', 'narrow', 'all', '401', '401'])
+  })
+
   test('is not for a token of another app, and does not exist for who shows none', async () => {
     await using app = await startApp(echo)
     await using front = await startFront()

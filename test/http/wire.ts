@@ -21,6 +21,7 @@ import {
   responseBound,
   writeLastChunk,
   writeRequest,
+  type ResponseOut,
   writeResponse,
 } from '../../src/http/write-head.ts'
 
@@ -205,6 +206,7 @@ function rebuildRequest(head: Head, framing: Framing): string {
     framing,
     omits: REQUEST_OMITS,
     added: '',
+    pieces: [],
     edits: null,
     upgrade: '',
     trailers: acceptsTrailers(head),
@@ -214,7 +216,15 @@ function rebuildRequest(head: Head, framing: Framing): string {
 }
 
 function rebuildResponse(head: Head, framing: Framing): string {
-  const how = { framing, omits: RESPONSE_OMITS, added: '', edits: null, upgrade: '', connection: '' } as const
+  const how: ResponseOut = {
+    framing,
+    omits: RESPONSE_OMITS,
+    added: '',
+    pieces: [],
+    edits: null,
+    upgrade: '',
+    connection: '',
+  }
   const out = Buffer.alloc(responseBound(head, how))
   return out.toString('latin1', 0, writeResponse(out, 0, head, how))
 }

@@ -33,14 +33,15 @@ export function identify(showing: Showing, credentials: Credentials, sessions: S
   const bearer = head.has(AUTHORIZATION) ? /^bearer +(\S+)$/i.exec(head.value(AUTHORIZATION))?.[1] : undefined
   const byBearer = bearer === undefined ? null : credentials.find(bearer)
   if (head.has(X_API_TOKEN)) {
-    const key = head.value(X_API_TOKEN)
+    const index = head.indexOf(X_API_TOKEN)
     const ours = byBearer !== null
-    if (bearer !== undefined && bearer !== key)
+    if (bearer !== undefined && bearer !== head.value(X_API_TOKEN))
       return {
         ...ambiguous('"X-API-Token" and "Authorization: Bearer" are given and differ.'),
         authorizationIsOurs: ours,
       }
-    return { caller: toCaller(credentials.find(key)), authorizationIsOurs: ours }
+    const known = credentials.findIn(head.bytes, head.valueStart(index), head.valueEnd(index))
+    return { caller: toCaller(known), authorizationIsOurs: ours }
   }
   if (byBearer) return { caller: toCaller(byBearer), authorizationIsOurs: true }
 

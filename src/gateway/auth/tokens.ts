@@ -30,6 +30,9 @@ export class Credentials {
    * request. It holds at most one entry a token, is never shown, and only a whole match finds anything.
    */
   readonly #seen = new Map<string, Known>()
+  /** The bytes that were found good last: most that come are the same again. */
+  #last: Buffer = Buffer.alloc(0)
+  #lastKnown: Known | null = null
 
   /** Digests that are not 32 bytes of hex can never match and are left out. */
   constructor(auth: Auth) {
@@ -50,6 +53,16 @@ export class Credentials {
     return found
   }
 
+  /** As `find`, of bytes: text is made of them only if they are not the last that were good. */
+  findIn(bytes: Buffer, start: number, end: number): Known | null {
+    if (this.#lastKnown !== null && isSame(this.#last, bytes, start, end)) return this.#lastKnown
+    const found = this.find(bytes.toString('latin1', start, end))
+    if (found === null) return null
+    this.#last = Buffer.copyBytesFrom(bytes, start, end - start)
+    this.#lastKnown = found
+    return found
+  }
+
   /** With every token, whichever matches, so that the time taken tells nothing. */
   #compare(credential: string): Known | null {
     // Field values are latin-1: the bytes that were sent are what is digested.
@@ -58,4 +71,12 @@ export class Credentials {
     for (const one of this.known) if (timingSafeEqual(one.digest, digest)) found ??= one
     return found
   }
+}
+
+/** To the last byte, wherever the first difference is, so that the time taken tells nothing. */
+function isSame(credential: Buffer, bytes: Buffer, start: number, end: number): boolean {
+  if (credential.length !== end - start) return false
+  let difference = 0
+  for (let i = 0; i < credential.length; i++) difference |= (credential[i] as number) ^ (bytes[start + i] as number)
+  return difference === 0
 }

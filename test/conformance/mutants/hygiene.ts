@@ -99,11 +99,15 @@ export const hygiene: readonly Mutant[] = [
     'head.has(name) && !head.isRepeated(name) ?',
     'head.has(name) ?',
   ]),
-  mutant(55, 'every request of a proxy is of its first client', ['gateway/gateway.ts', "connection.last.key = ''", '']),
+  mutant(55, 'every request of a proxy is of its first client', [
+    'gateway/gateway.ts',
+    "connection.last.lines = ''",
+    '',
+  ]),
   mutant(55, 'the journal names the proxy', [
     'gateway/exchange.ts',
-    'client: connection.origin.address',
-    'client: connection.origin.peer',
+    'story.entry(connection.origin.address',
+    'story.entry(connection.origin.peer',
   ]),
   mutant(
     55,
@@ -160,11 +164,11 @@ export const hygiene: readonly Mutant[] = [
     'const start = offsets[slot] as number',
     'const start = offsets[slot] as number\n    for (let i = start; i < (offsets[slot + 1] as number); i++) if ((bytes[i] as number) < 0x5b && (bytes[i] as number) > 0x40) bytes[i] = (bytes[i] as number) | 0x20',
   ]),
-  mutant(61, 'no Date is added', [incoming, 'if (!head.has(DATE)) out.added += dateLine()', '']),
+  mutant(61, 'no Date is added', [incoming, "out.added = head.has(DATE) ? '' : dateLine()", "out.added = ''"]),
   mutant(61, 'a Date is always added', [
     incoming,
-    'if (!head.has(DATE)) out.added += dateLine()',
-    'out.added += dateLine()',
+    "out.added = head.has(DATE) ? '' : dateLine()",
+    'out.added = dateLine()',
   ]),
   mutant(61, 'no Via is added', [outgoing, "'Via: 1.1 quaymaster\\r\\n'", "''"]),
   mutant(61, 'an answer of ours has no Date', ['gateway/answer.ts', '\\r\\n${dateLine()}', '\\r\\n']),
@@ -203,8 +207,8 @@ export const hygiene: readonly Mutant[] = [
   ]),
   mutant(63, 'the client is not told the request id', [
     incoming,
-    "head.has(X_REQUEST_ID) ? '' : `X-Request-Id: ${about.id}\\r\\n`",
-    "''",
+    'head.has(X_REQUEST_ID) ? noPieces : idPieces',
+    'noPieces',
   ]),
   mutant(63, 'an answer of ours has no request id', [
     'gateway/answer.ts',

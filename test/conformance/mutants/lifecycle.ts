@@ -22,7 +22,7 @@ export const lifecycle: readonly Mutant[] = [
     [connection, first, 'this.deadline = Number.POSITIVE_INFINITY'],
     [connection, further, 'this.deadline = Number.POSITIVE_INFINITY'],
   ),
-  mutant(113, 'the second head may take its time', [connection, further, '']),
+  mutant(113, 'the second head may take its time', [connection, further, 'void 0']),
   mutant(113, 'a connection may say nothing', [connection, first, 'this.deadline = Number.POSITIVE_INFINITY']),
   mutant(113, 'every byte of a head gives more time', [
     connection,
@@ -59,7 +59,7 @@ export const lifecycle: readonly Mutant[] = [
     115,
     'a connection with a request in flight is idle',
     [connection, 'if (this.served !== null) return this.served.late(now)', ''],
-    [delivery, 'until(door.clock.now(), this.#route.response)', 'door.clock.now() + door.timeouts.keepAlive'],
+    [delivery, 'until(door.clock, this.#route.response)', 'door.clock.now() + door.timeouts.keepAlive'],
   ),
   mutant(116, 'an idle connection is kept as long as the app keeps it', [
     'gateway/idle.ts',

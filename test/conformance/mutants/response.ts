@@ -135,7 +135,7 @@ export const response: readonly Mutant[] = [
       "function interimOut(): ResponseOut {\n  late = 'X-Odd: 1\\r\\n'",
     ],
     ['gateway/incoming.ts', "let date = ''", "let date = ''\nlet late = ''"],
-    ['gateway/incoming.ts', 'out.added += dateLine()', 'out.added += late + dateLine()'],
+    ['gateway/incoming.ts', "? '' : dateLine()", '? late : late + dateLine()'],
   ),
   mutant(74, 'interim responses may be of any number', [link, 'const maxInterim = 64', 'const maxInterim = 1e9']),
   mutant(75, 'HTTP/1.0 is told interim responses', ['gateway/incoming.ts', '  if (request.minor === 0) return\n', '']),
@@ -310,8 +310,8 @@ export const response: readonly Mutant[] = [
   ]),
   mutant(91, 'an app may take its time to answer', [
     delivery,
-    'until(door.clock.now(), this.#route.response)',
-    'until(door.clock.now(), 0)',
+    'until(door.clock, this.#route.response)',
+    'until(door.clock, 0)',
   ]),
   mutant(91, 'a response that has begun may pause for ever', [
     delivery,
