@@ -4,7 +4,7 @@ import { DrillFleet } from '../src/cli/drill/fleet.ts'
 import { type Lesson, lessons } from '../src/cli/drill/lessons.ts'
 import { head, isLost, line, reasons, type Result, verdict } from '../src/cli/drill/report.ts'
 import { usageOf } from '../test/support/processes.ts'
-import { growth, liveHeap, openFiles, traceCollections } from './growth.ts'
+import { growth, liveHeap, openFiles, steady } from './growth.ts'
 
 /**
  * `npm run soak -- --minutes N`: every lesson of the drill, again and again, on one gateway; whether anything was lost,
@@ -21,7 +21,7 @@ const elapsed = (): number => (performance.now() - began) / 60_000
 
 const collections: (readonly [minute: number, live: number])[] = []
 await using fleet = await DrillFleet.raise(300, undefined, {
-  flags: [traceCollections],
+  flags: steady,
   said(line) {
     const live = liveHeap(line)
     if (live !== null) collections.push([elapsed(), live])

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { DrillFleet } from '../src/cli/drill/fleet.ts'
 import { openEvents, openWebSocket } from '../src/cli/drill/streams.ts'
 import { usageOf } from '../test/support/processes.ts'
-import { growth, liveHeap, openFiles, traceCollections } from './growth.ts'
+import { growth, liveHeap, openFiles, steady } from './growth.ts'
 
 /**
  * `npm run proof:streams -- --cycles N`: event streams and WebSockets are opened, their app is killed, and again: that
@@ -22,7 +22,7 @@ await using fleet = await DrillFleet.raise(
   0,
   { restart: { min: '10ms', max: '20ms', forgive: '10ms' } },
   {
-    flags: [traceCollections],
+    flags: steady,
     said(line) {
       const live = liveHeap(line)
       if (live !== null) collections.push([cycle, live])
