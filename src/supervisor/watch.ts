@@ -3,6 +3,7 @@ import { watch, type ChokidarOptions, type FSWatcher } from 'chokidar'
 import { shown } from './display.ts'
 import { messageOf, reasonOf } from './errno.ts'
 import { isIgnoredName } from './names.ts'
+import { Restless } from './restless.ts'
 
 export interface WatchOptions {
   readonly appsDir: string
@@ -23,6 +24,13 @@ export async function watchFolder(options: WatchOptions): Promise<AsyncDisposabl
   let polling = false
   let watcher: FSWatcher | null = null
 
+  const restless = new Restless({
+    watch: (folder) => void watcher?.add(folder),
+    unwatch: (folder) => void watcher?.unwatch(folder),
+    look: (folder) => changed(path.basename(folder)),
+  })
+  const seconds = setInterval(() => restless.second(), 1_000)
+
   const stop = async (): Promise<void> => {
     const closing = watcher?.close()
     // Closing takes all listeners away, and an error that nobody listens to would end the process.
@@ -33,6 +41,7 @@ export async function watchFolder(options: WatchOptions): Promise<AsyncDisposabl
   const restart = async (): Promise<void> => {
     await stop()
     if (closed) return
+    restless.clear()
     await start()
     changed(null)
   }
@@ -45,7 +54,7 @@ export async function watchFolder(options: WatchOptions): Promise<AsyncDisposabl
       atomic: false,
       ignoreInitial: true,
       ignorePermissionErrors: true,
-      ignored: (file) => file !== appsDir && isIgnoredName(path.basename(file)),
+      ignored: (file) => file !== appsDir && (isIgnoredName(path.basename(file)) || (!polling && isDeep(file))),
       ...(polling ? { usePolling: true, interval: pollEvery, binaryInterval: pollEvery } : {}),
     })
     watcher = current
@@ -58,7 +67,8 @@ export async function watchFolder(options: WatchOptions): Promise<AsyncDisposabl
     // Chokidar compares size and time and so keeps a chmod to itself; the raw event knows of it.
     current.on('raw', (_event, file, details: unknown) => {
       const folder = (details as { watchedPath?: unknown } | undefined)?.watchedPath
-      if (typeof folder === 'string' && typeof file === 'string') hint(path.resolve(folder, file))
+      if (typeof folder !== 'string' || typeof file !== 'string') return
+      if (polling || path.dirname(folder) !== appsDir || restless.stirs(folder)) hint(path.resolve(folder, file))
     })
     await new Promise<void>((resolve) => {
       const late = setTimeout(resolve, readyLimit)
@@ -73,6 +83,9 @@ export async function watchFolder(options: WatchOptions): Promise<AsyncDisposabl
       })
     })
   }
+
+  /** What is in an app's folder need not be known to chokidar one by one: the raw events of the folder tell of it. */
+  const isDeep = (file: string): boolean => path.dirname(file) !== appsDir
 
   const complain = (error: unknown): void => {
     const code = reasonOf(error) ?? ''
@@ -95,6 +108,7 @@ export async function watchFolder(options: WatchOptions): Promise<AsyncDisposabl
   return {
     [Symbol.asyncDispose]: async () => {
       closed = true
+      clearInterval(seconds)
       await stop()
     },
   }

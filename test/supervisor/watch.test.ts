@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { appendFileSync } from 'node:fs'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
@@ -21,6 +22,20 @@ test('what can be no app is not told', async () => {
   await writeFile(path.join(folder.path, 'data.json'), 'x')
   await folder.until(() => writeFile(path.join(folder.path, 'other'), 'x'), 'other')
   assert.deepEqual([...new Set(folder.told)], ['other'])
+})
+
+test('what is written in an app is told, also while it is written all the time', async () => {
+  await using folder = await watched()
+  const app = path.join(folder.path, 'app')
+  await folder.until(() => mkdir(app), 'app')
+  await folder.quiet()
+  await folder.until(() => writeFile(path.join(app, 'run'), 'x', { mode: 0o755 }), 'app')
+  await folder.quiet()
+  await folder.until(() => chmod(path.join(app, 'run'), 0o700), 'app')
+  // As fast as it goes: far more than so many a second.
+  for (let write = 0; write < 2_000; write++) appendFileSync(path.join(app, `data-${write % 2}`), 'x')
+  await folder.quiet()
+  await folder.until(() => writeFile(path.join(app, 'run'), 'y'), 'app')
 })
 
 test('when the system gives no more watches the folder is polled, and that is said once', async () => {
