@@ -105,6 +105,8 @@ const ours: ReadonlySet<string> = new Set([
   'NODE_CHANNEL_SERIALIZATION_MODE',
   'NODE_UNIQUE_ID',
   'NODE_TEST_CONTEXT',
+  // Where a server listens, or by custom of some shells the name of this machine: an app is told its own, or a socket alone
+  'HOST',
   // systemd's: sockets, readiness, watchdog and journal of our unit
   'LISTEN_FDS',
   'LISTEN_PID',

@@ -45,6 +45,13 @@ test('a child gets what it needs, and nothing that npm, Node or systemd said to 
   assert.deepEqual(overruled, [])
 })
 
+test('an app on a Unix socket has no HOST but one that is meant for it', () => {
+  const place = '/run/hello.sock'
+  const { HOST } = childEnvironment({ HOST: 'laptop' }, { ...given, place }, {}, {}).env
+  const meant = childEnvironment({ HOST: 'laptop' }, { ...given, place }, {}, { HOST: 'mine' }).env.HOST
+  assert.deepEqual([HOST, meant], [undefined, 'mine'])
+})
+
 test("NODE_OPTIONS and COLOR are the user's unless npm set them", () => {
   const options = '--enable-source-maps'
   const kept = childEnvironment({ NODE_OPTIONS: options, COLOR: '1' }, given, {}, {}).env
