@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import test from 'node:test'
-import { createFolder, type Folder, root, run } from '../support/folder.ts'
+import { cleanEnvironment, createFolder, type Folder, root, run } from '../support/folder.ts'
 import { startGateway } from '../support/gateway.ts'
 
 const compiler = ['/usr/bin/cc', '/usr/local/bin/cc'].some((file) => existsSync(file))
@@ -18,7 +18,9 @@ test("the README's tour does what it says when it is pasted, block after block",
   await Promise.all(['hello', 'clock', 'fortune'].map((name) => gateway.events.ready(name)))
   const blocks = await tour()
   const script = blocks.join(`\necho '${divider}'\n`).replaceAll('localhost:8080', `localhost:${gateway.port}`)
-  const { stdout, stderr } = await run('bash', ['-c', script], { cwd: folder.dir, timeout: 200_000 })
+  // curl would ask a proxy that the machine names for the gateway.
+  const env = cleanEnvironment({ no_proxy: '*' })
+  const { stdout, stderr } = await run('bash', ['-c', script], { cwd: folder.dir, env, timeout: 200_000 })
   const said = stdout.split(`${divider}\n`)
   t.diagnostic(`${blocks.length} blocks`)
   const [, entry = '', compiled = '', crash = '', bad = '', good = '', gone = ''] = said

@@ -28,7 +28,7 @@ export interface Load extends AsyncDisposable {
 }
 
 export function startLoad(door: Door, { rps, path, ...options }: LoadOptions): Load {
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 256, scheduling: 'fifo' })
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 128, scheduling: 'fifo' })
   const shots: Shot[] = []
   const open = new Set<Promise<void>>()
   const began = performance.now()
