@@ -117,7 +117,7 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
     this.#knock()
   }
 
-  freed(link: Link): void {
+  freed(link: Link, isHeard = false): void {
     // More than there may be, since an edit of the configuration lowered the limit.
     if (this.#retired || this.#links.size > this.limits.max) return link.destroy()
     const next = this.#queue.size === 0 ? undefined : this.#queue.values().next().value
@@ -126,6 +126,8 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
       if (link.idleUntil < this.deadline) this.deadline = link.idleUntil
       return
     }
+    // The app may have closed it behind its response, with a word or without: that is heard of within two turns of the loop.
+    if (!isHeard) return void setImmediate(() => setImmediate(() => link.socket.destroyed || this.freed(link, true)))
     this.#queue.delete(next)
     // Whose mistake it is: not that of the exchange which has just ended.
     try {

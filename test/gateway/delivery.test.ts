@@ -107,6 +107,26 @@ test('who waits for a connection does not get one that the app has closed behind
   assert.equal((await two.response('POST')).body, 'two')
 })
 
+test('who waits for a connection does not get one that the app has closed behind its response without a word', async () => {
+  const seen: string[] = []
+  const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+  await using app = await startRaw((wire) => {
+    wire.socket.once('data', (bytes) => {
+      seen.push(bytes.toString('latin1').slice(-5))
+      // Both before the gateway reads any of it.
+      wire.socket.write(ok, () => wire.socket.destroy())
+    })
+  })
+  await using front = await startFront()
+  front.routes([route('hello', ready(at(1, app.port)), { connections: { max: 1, queue: 4, idle: null } })])
+  const bodies = ['first', 'other', 'third']
+  const wires = await Promise.all(bodies.map(() => front.wire()))
+  for (const [index, wire] of wires.entries())
+    wire.send(`POST /hello/ HTTP/1.1\r\nHost: h\r\nX-API-Token: ${token}\r\nContent-Length: 5\r\n\r\n${bodies[index]}`)
+  for (const wire of wires) assert.equal((await wire.response('POST')).status, 200)
+  assert.deepEqual(seen.toSorted(), bodies.toSorted())
+})
+
 test('a client that was promised its connection is served once more when another process accepts', async () => {
   const apps: Wire[] = []
   await using app = await startRaw((wire) => {
