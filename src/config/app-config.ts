@@ -158,8 +158,8 @@ export interface UserAppDefaults {
       }
     | undefined
   /**
-   * The gateway's connections to one instance. With several `workers` each has an equal share of `max` and `queue`,
-   * rounded up: four that share a `max` of 6 have 2 each, so up to 8 together, and never fewer than one each.
+   * The gateway's connections to one instance. `max` and `queue` hold for all `workers` together. Where there are fewer
+   * connections than workers want, they take turns.
    */
   connections?:
     | {

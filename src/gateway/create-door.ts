@@ -16,6 +16,7 @@ import { Losses } from './losses.ts'
 import type { Places } from './places.ts'
 import { createProxyEngine } from './proxy-relay.ts'
 import type { Room } from './room.ts'
+import type { SharedSlots } from './shared-slots.ts'
 import { Suspects } from './suspects.ts'
 import type { Sweep } from './sweep.ts'
 import { Trials } from './trials.ts'
@@ -34,6 +35,8 @@ export interface DoorOptions {
   readonly failed?: (address: string) => void
   /** Where those who wait for an app are counted. Default: by this gateway alone. */
   readonly places?: Places
+  /** Where connections to instances are counted. Default: by this gateway alone. */
+  readonly slots?: SharedSlots
   /** Of this life of the gateway, part of the ids of crashes. */
   readonly stamp?: string
   /** Default: `defaultTimeouts`. */
@@ -45,7 +48,7 @@ const wantEvery = 1_000
 
 /** Everything that the requests of one gateway pass. */
 export function createDoor(options: DoorOptions, sweep: Sweep, index: RouteIndex, room: Room): Door {
-  const { clock, journal, report, auth, port, timeouts, sessions, places, failed, stamp = '0' } = options
+  const { clock, journal, report, auth, port, timeouts, sessions, places, slots, failed, stamp = '0' } = options
   const wanted = new Map<string, number>()
   return {
     index,
@@ -61,7 +64,7 @@ export function createDoor(options: DoorOptions, sweep: Sweep, index: RouteIndex
     losses: new Losses(report, stamp),
     shelf: new Shelf(),
     suspects: new Suspects(clock, report),
-    upstreams: new Upstreams(clock, sweep, room),
+    upstreams: new Upstreams(clock, sweep, room, slots ?? null),
     trials: new Trials(report, clock),
     coping: new Coping(report),
     remotes: createProxyEngine(),

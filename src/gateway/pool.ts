@@ -7,10 +7,18 @@ import { Link } from './link.ts'
 import type { LinkOwner, LinkUser } from './link-user.ts'
 import { isRunning } from './pulse.ts'
 import type { Room } from './room.ts'
+import { OwnSlots, type Slots } from './slots.ts'
 import type { Sweep, Waiting } from './sweep.ts'
 
 /** After so many milliseconds a full backlog is asked again. */
 const knockEvery = 10
+/**
+ * For so long a thread goes on with a connection that another one waits for (milliseconds), as it has to be closed and
+ * opened anew at each change.
+ */
+const turnTime = 5
+/** How long an app may take to close its side of a connection that was ended for another thread (milliseconds). */
+const noticeTime = 250
 
 /** Where an instance listens, and which process it is. */
 type Place = Omit<Upstream, 'run'>
@@ -27,24 +35,38 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
   readonly #at: Place
   readonly #sweep: Sweep
   readonly #room: Room
+  /** One is taken for each link, and for each of the crowd. */
+  readonly #slots: Slots
   readonly #links = new Set<Link>()
   readonly #queue = new Set<LinkUser<Link>>()
   /** Whose connection found the backlog of a Unix socket full, where TCP would have waited: tried again soon. */
   readonly #crowd = new Set<LinkUser<Link>>()
   #knocking = false
   #idle: Link[] = []
+  /** Ended for another thread, and the app has not noticed yet. */
+  readonly #parting = new Set<Link>()
   #retired = false
   #heard = 0
   #heardAt: number
+  #turnEnds = 0
 
-  constructor(at: Place, limits: ConnectionSettings, clock: Clock, sweep: Sweep, room: Room) {
+  constructor(
+    at: Place,
+    limits: ConnectionSettings,
+    clock: Clock,
+    sweep: Sweep,
+    room: Room,
+    slots: Slots = new OwnSlots(),
+  ) {
     this.#at = at
     this.limits = limits
     this.clock = clock
     this.#heardAt = clock.now()
     this.#sweep = sweep
     this.#room = room
+    this.#slots = slots
     sweep.add(this)
+    slots.listen(() => this.#rung())
   }
 
   idleTime(seconds: number): number {
@@ -60,11 +82,21 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
       }
       link.destroy()
     }
-    const all = this.#links.size + this.#crowd.size
-    if (all < this.limits.max && this.#open(user)) return true
-    // Without a link of its own there is none whose end could serve the queue.
-    if (all === 0 || this.#queue.size >= this.limits.queue) return false
+    const { max, queue } = this.limits
+    const slots = this.#slots
+    // Nobody passes those who wait, here or at another thread.
+    if (this.#queue.size === 0 && !slots.isWanted && slots.take(max)) {
+      if (this.#open(user)) return true
+      slots.give()
+      slots.pass(max)
+      // Without a link of its own there is none whose end could serve the queue.
+      if (this.#links.size + this.#crowd.size === 0) return false
+    }
+    if (!slots.wait(queue)) return false
     this.#queue.add(user)
+    // What became free meanwhile was given up before it could be known that somebody waits here.
+    if (slots.taken < max) this.#giveOn(0)
+    else if (this.#queue.size === 1) slots.call()
     return true
   }
 
@@ -82,7 +114,8 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
 
   /** The user no longer wants what it joined for. */
   leave(user: LinkUser<Link>): void {
-    if (this.#queue.delete(user) || this.#crowd.delete(user)) return
+    if (this.#unqueue(user)) return this.#endIfOver()
+    if (this.#crowd.delete(user)) return this.#giveUp()
     for (const link of this.#links) if (link.user === user) link.destroy()
   }
 
@@ -96,7 +129,9 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
   [Symbol.dispose](): void {
     this.#retired = true
     this.dropIdle()
+    for (const link of this.#parting) link.destroy()
     this.#sweep.delete(this)
+    this.#endIfOver()
   }
 
   opened(link: Link): void {
@@ -113,14 +148,16 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
     link.user = null
     link.destroy()
     if (user === null) return
+    this.#links.delete(link)
     this.#crowd.add(user)
     this.#knock()
   }
 
   freed(link: Link, isHeard = false): void {
     // More than there may be, since an edit of the configuration lowered the limit.
-    if (this.#retired || this.#links.size > this.limits.max) return link.destroy()
+    if (this.#retired || this.#slots.taken > this.limits.max) return link.destroy()
     const next = this.#queue.size === 0 ? undefined : this.#queue.values().next().value
+    if (this.#slots.isWanted && (next === undefined || !this.#mayGoOn(this.#links.size))) return this.#part([link])
     if (next === undefined) {
       this.#idle.push(link)
       if (link.idleUntil < this.deadline) this.deadline = link.idleUntil
@@ -128,7 +165,7 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
     }
     // The app may have closed it behind its response, with a word or without: that is heard of within two turns of the loop.
     if (!isHeard) return void setImmediate(() => setImmediate(() => link.socket.destroyed || this.freed(link, true)))
-    this.#queue.delete(next)
+    this.#unqueue(next)
     // Whose mistake it is: not that of the exchange which has just ended.
     try {
       next.linked(link)
@@ -138,11 +175,12 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
   }
 
   closed(link: Link): void {
-    this.#links.delete(link)
     this.#room.give()
     const at = this.#idle.indexOf(link)
     if (at !== -1) this.#idle.splice(at, 1)
-    if (this.#crowd.size === 0) this.#openNext()
+    this.#parting.delete(link)
+    // Else its slot belongs to one of the crowd.
+    if (this.#links.delete(link)) this.#giveUp()
   }
 
   late(now: number): void {
@@ -158,6 +196,10 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
       }
     }
     this.#idle = kept
+    for (const link of this.#parting) {
+      if (now >= link.idleUntil) link.destroy()
+      else this.deadline = Math.min(this.deadline, link.idleUntil)
+    }
   }
 
   feel(): void {}
@@ -167,23 +209,79 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
     this.#knocking = true
     setTimeout(() => {
       this.#knocking = false
-      const crowd = [...this.#crowd]
-      for (const user of crowd) if (this.#links.size < this.limits.max && this.#open(user)) this.#crowd.delete(user)
+      for (const user of this.#crowd) if (this.#open(user)) this.#crowd.delete(user)
       if (this.#crowd.size > 0) this.#knock()
-      else if (this.#links.size === 0) this.#openNext()
     }, knockEvery)
   }
 
-  #openNext(): void {
-    const [next] = this.#queue
-    if (next !== undefined && this.#links.size < this.limits.max && this.#open(next)) this.#queue.delete(next)
+  /** A slot that was taken is for who waits. */
+  #giveUp(): void {
+    this.#slots.give()
+    this.#giveOn(1)
+    this.#endIfOver()
   }
 
+  /** One slot at least is free, and `had` of them was ours until now. */
+  #giveOn(had: number): void {
+    if (!this.#slots.isWanted || (had > 0 && this.#mayGoOn(this.#links.size + had))) this.#serve(1)
+    this.#slots.pass(this.limits.max)
+  }
+
+  /** Another thread has given up a slot, or waits for one. */
+  #rung(): void {
+    const before = this.#queue.size
+    const more = this.#serve(before)
+    if (this.#queue.size < before) this.#turnEnds = this.clock.now() + turnTime
+    if (this.#slots.isWanted) this.#part(this.#idle.splice(0))
+    if (more) this.#slots.pass(this.limits.max)
+  }
+
+  /** Whether to use so many links as long as somebody waits here, although others wait too. */
+  #mayGoOn(links: number): boolean {
+    return links <= this.#slots.share(this.limits.max) || this.clock.now() < this.#turnEnds
+  }
+
+  /** An app that counts its connections is to notice the end of these before another thread opens one. */
+  #part(links: readonly Link[]): void {
+    const until = this.clock.now() + noticeTime
+    for (const link of links) {
+      link.idleUntil = until
+      this.#parting.add(link)
+      link.socket.end()
+    }
+    if (links.length > 0) this.deadline = Math.min(this.deadline, until)
+  }
+
+  /** False when there is no room for another socket. */
+  #serve(most: number): boolean {
+    let left = most
+    for (const user of this.#queue) {
+      if (left-- === 0 || !this.#slots.take(this.limits.max)) return true
+      if (!this.#open(user)) {
+        this.#slots.give()
+        return false
+      }
+      this.#unqueue(user)
+    }
+    return true
+  }
+
+  #unqueue(user: LinkUser<Link>): boolean {
+    if (!this.#queue.delete(user)) return false
+    this.#slots.waited()
+    return true
+  }
+
+  /** For a slot that is taken. */
   #open(user: LinkUser<Link>): boolean {
     if (!this.#room.take()) return false
     const link = new Link(this.#at, this)
     link.user = user
     this.#links.add(link)
     return true
+  }
+
+  #endIfOver(): void {
+    if (this.#retired && this.#links.size + this.#queue.size + this.#crowd.size === 0) this.#slots[Symbol.dispose]()
   }
 }

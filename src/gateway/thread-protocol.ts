@@ -4,7 +4,7 @@ import type { RouteChange } from '../model/route.ts'
 import type { ClientTimeouts } from '../model/settings.ts'
 import type { Auth } from './auth/tokens.ts'
 import type { InFlight } from './inflight.ts'
-import type { Column } from './shared-places.ts'
+import type { BoardMemory, Named } from './shared-board.ts'
 
 /** Everything that passes between the main thread and a gateway thread. All of it is structured-cloneable. */
 
@@ -19,10 +19,10 @@ export interface ThreadStart {
   readonly sessionKey: Uint8Array
   /** One number that changes: exchanges below this status interest nobody in the main thread. */
   readonly least: SharedArrayBuffer
-  /** Where all threads count who waits, and this one's row in it. */
-  readonly places: SharedArrayBuffer
+  /** Where all threads count, and this one's row in it. */
+  readonly board: BoardMemory
   readonly row: number
-  readonly columns: readonly Column[]
+  readonly columns: Named
   readonly timeouts: Partial<ClientTimeouts> | undefined
   readonly trustedProxies: readonly string[] | undefined
   readonly waits: boolean
@@ -32,7 +32,7 @@ export interface ThreadStart {
 }
 
 export type ToThread =
-  | { readonly type: 'routes'; readonly routes: RouteChange; readonly columns: readonly Column[] }
+  | { readonly type: 'routes'; readonly routes: RouteChange; readonly columns: Named }
   | { readonly type: 'auth'; readonly auth: Auth }
   /** A browser signed out at another thread. */
   | { readonly type: 'revoke'; readonly session: string }

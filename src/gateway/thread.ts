@@ -3,6 +3,7 @@ import { systemClock } from '../lib/clock.ts'
 import { Journal, type Entry } from '../observe/journal.ts'
 import { Gateway } from './gateway.ts'
 import { SharedPlaces } from './shared-places.ts'
+import { SharedSlots } from './shared-slots.ts'
 import type { FromThread, ThreadStart, ToThread } from './thread-protocol.ts'
 
 /** Entries travel in batches: a message for each would cost more than many a request. */
@@ -14,8 +15,13 @@ const inflightEvery = 250
 /** One of several gateways on the same port. Ends by itself when its listeners are closed. */
 async function serve(start: ThreadStart): Promise<void> {
   const { host, port, inherited, auth, routes, sessionKey, timeouts, trustedProxies, waits, stamp, files } = start
-  const places = new SharedPlaces(start.places, start.row)
+  const journal = new Journal()
+  const places = new SharedPlaces(start.board.places, start.row)
+  const slots = new SharedSlots(start.board, start.row, (error) => {
+    journal.write({ type: 'notice', level: 'error', message: `A connection was not passed on: ${String(error)}` })
+  })
   places.name(start.columns)
+  slots.name(start.columns)
   let batch: Entry[] = []
   let timer: NodeJS.Timeout | null = null
   const flush = (): void => {
@@ -25,7 +31,6 @@ async function serve(start: ThreadStart): Promise<void> {
     if (batch.length > 0) post({ type: 'entries', json: JSON.stringify(batch) })
     batch = []
   }
-  const journal = new Journal()
   const least = new Int32Array(start.least)
   journal.subscribe(
     (entry) => {
@@ -50,6 +55,7 @@ async function serve(start: ThreadStart): Promise<void> {
     timeouts,
     trustedProxies,
     places,
+    slots,
     failed: (address) => post({ type: 'failure', address }),
     sessions: { key: sessionKey, revoked: (session) => post({ type: 'revoke', session }) },
   })
@@ -66,6 +72,7 @@ async function serve(start: ThreadStart): Promise<void> {
     switch (message.type) {
       case 'routes':
         places.name(message.columns)
+        slots.name(message.columns)
         gateway.change(message.routes)
         for (const app of message.routes.gone) places.forget(app)
         return

@@ -12,7 +12,7 @@ import type { GatewayOptions } from './gateway.ts'
 import { type Ground, heritage } from './heritage.ts'
 import type { InFlight } from './inflight.ts'
 import { listen } from './listen.ts'
-import { PlaceBoard } from './shared-places.ts'
+import { Board } from './shared-board.ts'
 import type { FromThread, ToThread } from './thread-protocol.ts'
 import { Thread } from './worker.ts'
 
@@ -43,7 +43,7 @@ export class GatewayThreads implements FrontDoor {
   readonly #draining = new Map<number, Set<Thread>>()
   /** By app: for threads that start later. */
   readonly #routes = new Map<string, Route>()
-  readonly #places: PlaceBoard
+  readonly #board: Board
   readonly #least = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
   readonly #looking: NodeJS.Timeout
   #auth: Auth
@@ -74,7 +74,7 @@ export class GatewayThreads implements FrontDoor {
     this.#waits = options.waits ?? false
     this.#sessionKey = options.sessions?.key ?? randomBytes(32)
     this.#threads = new Set()
-    this.#places = new PlaceBoard(options.count)
+    this.#board = new Board(options.count)
     const look = (): number => Atomics.store(this.#least, 0, options.journal.least)
     look()
     this.#looking = setInterval(look, lookEvery).unref()
@@ -86,14 +86,11 @@ export class GatewayThreads implements FrontDoor {
   }
 
   change(change: RouteChange): void {
-    const put = change.put.map((route) => shareOf(route, this.#options.count))
-    for (const route of put) this.#routes.set(route.app, route)
+    for (const route of change.put) this.#routes.set(route.app, route)
     for (const app of change.gone) this.#routes.delete(app)
     for (const run of change.over) this.#draining.delete(run)
     for (const run of change.drain) this.#draining.set(run, new Set(this.#threads))
-    for (const app of change.gone) this.#places.free(app)
-    const columns = this.#places.columnsOf(put.map(({ app }) => app))
-    this.#tell({ type: 'routes', routes: { ...change, put }, columns })
+    this.#tell({ type: 'routes', routes: change, columns: this.#board.change(change) })
     // While no thread lives there is nobody to say so.
     if (this.#threads.size === 0) for (const run of change.drain) this.#options.report({ type: 'drained', run })
   }
@@ -149,9 +146,9 @@ export class GatewayThreads implements FrontDoor {
     const { host, timeouts, trustedProxies, stamp = '0' } = this.#options
     const routes = { put: [...this.#routes.values()], gone: [], drain: [...this.#draining.keys()], over: [] }
     const [auth, sessionKey, waits] = [this.#auth, this.#sessionKey, this.#waits]
-    const row = this.#places.takeRow()
-    const columns = this.#places.columnsOf(this.#routes.keys())
-    const shared = { places: this.#places.memory, row, columns, least: this.#least.buffer }
+    const row = this.#board.takeRow()
+    const columns = this.#board.columnsOf(this.#routes.values())
+    const shared = { board: this.#board.memory, row, columns, least: this.#least.buffer }
     const files = Math.floor(fileLimit() / this.#options.count)
     const start = {
       host,
@@ -176,7 +173,7 @@ export class GatewayThreads implements FrontDoor {
 
   #lose(thread: Thread, row: number, why: string): void {
     this.#threads.delete(thread)
-    this.#places.freeRow(row)
+    this.#board.freeRow(row)
     for (const [run, waiting] of this.#draining) if (waiting.delete(thread)) this.#reportIfDrained(run, waiting)
     if (this.#closing) return
     this.#options.notice('error', `A gateway thread died and is replaced; its connections are lost: ${why}`)
@@ -220,16 +217,6 @@ export class GatewayThreads implements FrontDoor {
 
   #tell(message: ToThread): void {
     for (const thread of this.#threads) thread.tell(message)
-  }
-}
-
-/** Connections to an instance are shared out evenly, since the kernel spreads those of clients evenly. */
-function shareOf(route: Route, count: number): Route {
-  const { connections } = route
-  const share = (all: number): number => Math.ceil(all / count)
-  return {
-    ...route,
-    connections: { ...connections, max: share(connections.max), queue: share(connections.queue) },
   }
 }
 

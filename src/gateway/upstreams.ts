@@ -1,8 +1,9 @@
 import type { Clock } from '../lib/clock.ts'
-import type { Route, Upstream } from '../model/route.ts'
+import type { Upstream } from '../model/route.ts'
 import type { ConnectionSettings } from '../model/settings.ts'
 import { Pool } from './pool.ts'
 import type { Room } from './room.ts'
+import type { SharedSlots } from './shared-slots.ts'
 import type { Sweep } from './sweep.ts'
 
 /** The pools of all instances, one a run. */
@@ -10,12 +11,15 @@ export class Upstreams implements Disposable {
   readonly #clock: Clock
   readonly #sweep: Sweep
   readonly #room: Room
+  /** Null: this gateway is alone. */
+  readonly #slots: SharedSlots | null
   readonly #pools = new Map<number, Pool>()
 
-  constructor(clock: Clock, sweep: Sweep, room: Room) {
+  constructor(clock: Clock, sweep: Sweep, room: Room, slots: SharedSlots | null) {
     this.#clock = clock
     this.#sweep = sweep
     this.#room = room
+    this.#slots = slots
   }
 
   poolOf(upstream: Upstream, limits: ConnectionSettings): Pool {
@@ -24,7 +28,7 @@ export class Upstreams implements Disposable {
       pool.limits = limits
       return pool
     }
-    pool = new Pool(upstream, limits, this.#clock, this.#sweep, this.#room)
+    pool = new Pool(upstream, limits, this.#clock, this.#sweep, this.#room, this.#slots?.of(upstream.run))
     this.#pools.set(upstream.run, pool)
     return pool
   }
@@ -44,16 +48,10 @@ export class Upstreams implements Disposable {
   retire(run: number): void {
     this.#pools.get(run)?.[Symbol.dispose]()
     this.#pools.delete(run)
+    this.#slots?.forget(run)
   }
 
   [Symbol.dispose](): void {
     for (const run of this.#pools.keys()) this.retire(run)
   }
-}
-
-/** All that get requests by this route. */
-export function runsOf(route: Route | undefined): number[] {
-  if (route?.target.kind !== 'ready') return []
-  const { upstreams, rollout } = route.target
-  return (rollout ? [...upstreams, ...rollout.trial] : upstreams).map(({ run }) => run)
 }

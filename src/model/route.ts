@@ -98,3 +98,10 @@ export function matchRoute(index: RouteIndex, host: string, path: string): Match
   }
   return best
 }
+
+/** All that get requests by this route. */
+export function runsOf(route: Route | undefined): number[] {
+  if (route?.target.kind !== 'ready') return []
+  const { upstreams, rollout } = route.target
+  return (rollout ? [...upstreams, ...rollout.trial] : upstreams).map(({ run }) => run)
+}

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import http from 'node:http'
+import { test } from 'node:test'
+
+import { eventually } from '../support/wait.ts'
+import { ask, soon, stage } from './stage.ts'
+
+/** What an app sees that closes whatever is one more than `max` connections. */
+function count(upstream: http.Server, max: number): { most: number; refused: number } {
+  const seen = { most: 0, refused: 0 }
+  let open = 0
+  upstream.maxConnections = max
+  upstream.on('drop', () => (seen.refused += 1))
+  upstream.on('connection', (socket) => {
+    seen.most = Math.max(seen.most, ++open)
+    socket.once('close', () => (open -= 1))
+  })
+  return seen
+}
+
+for (const max of [1, 3]) {
+  test(`two threads open ${max} connections to an instance together, and the clients of neither starve`, async () => {
+    await using it = await stage((_request, response) => void setTimeout(() => response.end('hi'), 1))
+    const seen = count(it.upstream, max)
+    it.route(it.ready, [], undefined, { max })
+    await soon(async () => assert.equal(await ask(it.gateway), '200 hi'))
+    const clients = Array.from({ length: 24 }, () => new http.Agent({ keepAlive: true, maxSockets: 1 }))
+    const answered = clients.map(() => 0)
+    // All go on until the last of them has had enough: one that is never served would keep this from its end.
+    const visit = async (agent: http.Agent, at: number): Promise<void> => {
+      while (Math.min(...answered) < 5) {
+        assert.equal(await ask(it.gateway, agent), '200 hi')
+        answered[at] = (answered[at] ?? 0) + 1
+      }
+    }
+    await Promise.all(clients.map(visit))
+    for (const agent of clients) agent.destroy()
+    assert.deepEqual(seen, { most: max, refused: 0 })
+  })
+}
+
+test('the one connection there may be, idle at one thread, is given up for a request at another', async () => {
+  await using it = await stage((_request, response) => {
+    response.setHeader('Keep-Alive', 'timeout=600').end('hi')
+  })
+  const seen = count(it.upstream, 1)
+  it.upstream.keepAliveTimeout = 600_000
+  it.route(it.ready, [], undefined, { max: 1, idle: 600_000 })
+  await soon(async () => assert.equal(await ask(it.gateway), '200 hi'))
+  // Connections of clients that the kernel spreads over both threads.
+  for (let i = 0; i < 24; i += 1) assert.equal(await ask(it.gateway), '200 hi')
+  assert.deepEqual(seen, { most: 1, refused: 0 })
+})
+
+test('as many wait for a connection as may, at all threads together; one more is refused', async () => {
+  let holds = false
+  const held: http.ServerResponse[] = []
+  await using it = await stage((_request, response) => void (holds ? held.push(response) : response.end('hi')))
+  it.route(it.ready, [], undefined, { max: 1, queue: 3 })
+  await soon(async () => assert.equal(await ask(it.gateway), '200 hi'))
+  holds = true
+  const asked = Array.from({ length: 16 }, () => ask(it.gateway))
+  const answers: string[] = []
+  for (const one of asked) void one.then((answer) => answers.push(answer.slice(0, 3)))
+  await eventually(() => answers.length === 12, { what: 'those who are refused' })
+  assert.deepEqual(
+    answers,
+    Array.from(answers, () => '503'),
+  )
+  holds = false
+  for (const response of held) response.end('hi')
+  await Promise.all(asked)
+  assert.deepEqual(answers.slice(12), ['200', '200', '200', '200'])
+})
+
+test('a thread that dies gives back its connections, and those who wait at another get them', async () => {
+  let holds = false
+  const held: http.ServerResponse[] = []
+  await using it = await stage((_request, response) => void (holds ? held.push(response) : response.end('hi')))
+  it.route(it.ready, [], undefined, { max: 12 })
+  await soon(async () => assert.equal(await ask(it.gateway), '200 hi'))
+  holds = true
+  const asked = Array.from({ length: 36 }, () => ask(it.gateway).catch(() => 'lost'))
+  const answers: string[] = []
+  for (const one of asked) void one.then((answer) => answers.push(answer))
+  await eventually(() => held.length === 12, { what: 'all connections to be in use' })
+  holds = false
+  await it.workers[0]?.terminate()
+  // Those of the dead thread are lost, and what it held serves all who wait at the other, whose own remain held.
+  const alive = (): number => held.filter((response) => !response.destroyed).length
+  await eventually(() => answers.length + alive() === asked.length, { what: 'those who waited' })
+  assert.ok(alive() < 12 && alive() > 0)
+  for (const response of held) response.end('hi')
+  await Promise.all(asked)
+  assert.deepEqual(new Set(answers), new Set(['lost', '200 hi']))
+  await soon(() => assert.equal(it.workers.length, 3))
+  for (let i = 0; i < 10; i += 1) await soon(async () => assert.equal(await ask(it.gateway), '200 hi'))
+})
