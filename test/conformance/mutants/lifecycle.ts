@@ -128,14 +128,10 @@ export const lifecycle: readonly Mutant[] = [
   ]),
   mutant(119, 'any number of requests waits for a connection', [
     'gateway/pool.ts',
-    'this.#queue.size >= this.limits.queue',
-    'this.#queue.size >= 1e9',
+    '!slots.wait(queue)',
+    '!slots.wait(1e9)',
   ]),
-  mutant(119, 'there may be any number of connections', [
-    'gateway/pool.ts',
-    'all < this.limits.max && this.#open(user)',
-    'all < 1e9 && this.#open(user)',
-  ]),
+  mutant(119, 'there may be any number of connections', ['gateway/pool.ts', 'slots.take(max)', 'slots.take(1e9)']),
   mutant(119, 'nobody who waits for a connection gets a free one', ['gateway/pool.ts', 'next.linked(link)', '']),
   mutant(119, 'who waited too long for a connection is told of a slow app', [
     'gateway/pool.ts',
