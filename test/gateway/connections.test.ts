@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import http from 'node:http'
 import { test } from 'node:test'
 
+import type { FrontDoor } from '../../src/gateway/front-door.ts'
 import { eventually } from '../support/wait.ts'
 import { ask, soon, stage } from './stage.ts'
 
@@ -18,12 +19,19 @@ function count(upstream: http.Server, max: number): { most: number; refused: num
   return seen
 }
 
+/** Until the routes are known to both threads, over which the kernel spreads connections. */
+async function bothServe(gateway: FrontDoor): Promise<void> {
+  await soon(async () => {
+    for (let i = 0; i < 20; i += 1) assert.equal(await ask(gateway), '200 hi')
+  })
+}
+
 for (const max of [1, 3]) {
   test(`two threads open ${max} connections to an instance together, and the clients of neither starve`, async () => {
     await using it = await stage((_request, response) => void setTimeout(() => response.end('hi'), 1))
     const seen = count(it.upstream, max)
     it.route(it.ready, [], undefined, { max })
-    await soon(async () => assert.equal(await ask(it.gateway), '200 hi'))
+    await bothServe(it.gateway)
     const clients = Array.from({ length: 24 }, () => new http.Agent({ keepAlive: true, maxSockets: 1 }))
     const answered = clients.map(() => 0)
     // All go on until the last of them has had enough: one that is never served would keep this from its end.
@@ -46,9 +54,7 @@ test('the one connection there may be, idle at one thread, is given up for a req
   const seen = count(it.upstream, 1)
   it.upstream.keepAliveTimeout = 600_000
   it.route(it.ready, [], undefined, { max: 1, idle: 600_000 })
-  await soon(async () => assert.equal(await ask(it.gateway), '200 hi'))
-  // Connections of clients that the kernel spreads over both threads.
-  for (let i = 0; i < 24; i += 1) assert.equal(await ask(it.gateway), '200 hi')
+  await bothServe(it.gateway)
   assert.deepEqual(seen, { most: 1, refused: 0 })
 })
 
@@ -57,7 +63,7 @@ test('as many wait for a connection as may, at all threads together; one more is
   const held: http.ServerResponse[] = []
   await using it = await stage((_request, response) => void (holds ? held.push(response) : response.end('hi')))
   it.route(it.ready, [], undefined, { max: 1, queue: 3 })
-  await soon(async () => assert.equal(await ask(it.gateway), '200 hi'))
+  await bothServe(it.gateway)
   holds = true
   const asked = Array.from({ length: 16 }, () => ask(it.gateway))
   const answers: string[] = []
@@ -78,12 +84,21 @@ test('a thread that dies gives back its connections, and those who wait at anoth
   const held: http.ServerResponse[] = []
   await using it = await stage((_request, response) => void (holds ? held.push(response) : response.end('hi')))
   it.route(it.ready, [], undefined, { max: 12 })
-  await soon(async () => assert.equal(await ask(it.gateway), '200 hi'))
+  await bothServe(it.gateway)
   holds = true
-  const asked = Array.from({ length: 36 }, () => ask(it.gateway).catch(() => 'lost'))
+  const asked: Promise<string>[] = []
   const answers: string[] = []
-  for (const one of asked) void one.then((answer) => answers.push(answer))
-  await eventually(() => held.length === 12, { what: 'all connections to be in use' })
+  const askOnce = (): void => {
+    const one = ask(it.gateway).catch(() => 'lost')
+    asked.push(one)
+    void one.then((answer) => answers.push(answer))
+  }
+  // One by one, so that each thread has those of its clients.
+  for (let i = 1; i <= 12; i += 1) {
+    askOnce()
+    await eventually(() => held.length === i, { what: 'the next connection to be in use' })
+  }
+  for (let i = 0; i < 24; i += 1) askOnce()
   holds = false
   await it.workers[0]?.terminate()
   // Those of the dead thread are lost, and what it held serves all who wait at the other, whose own remain held.
@@ -94,5 +109,5 @@ test('a thread that dies gives back its connections, and those who wait at anoth
   await Promise.all(asked)
   assert.deepEqual(new Set(answers), new Set(['lost', '200 hi']))
   await soon(() => assert.equal(it.workers.length, 3))
-  for (let i = 0; i < 10; i += 1) await soon(async () => assert.equal(await ask(it.gateway), '200 hi'))
+  await bothServe(it.gateway)
 })
