@@ -65,10 +65,12 @@ test('as many wait for a connection as may, at all threads together; one more is
   it.route(it.ready, [], undefined, { max: 1, queue: 3 })
   await bothServe(it.gateway)
   holds = true
+  const first = ask(it.gateway)
+  await eventually(() => held.length === 1, { what: 'the one connection to be in use' })
   const asked = Array.from({ length: 16 }, () => ask(it.gateway))
   const answers: string[] = []
   for (const one of asked) void one.then((answer) => answers.push(answer.slice(0, 3)))
-  await eventually(() => answers.length === 12, { what: 'those who are refused' })
+  await eventually(() => answers.length === 13, { what: 'those who are refused' })
   assert.deepEqual(
     answers,
     Array.from(answers, () => '503'),
@@ -76,7 +78,7 @@ test('as many wait for a connection as may, at all threads together; one more is
   holds = false
   for (const response of held) response.end('hi')
   await Promise.all(asked)
-  assert.deepEqual(answers.slice(12), ['200', '200', '200', '200'])
+  assert.deepEqual([await first, ...answers.slice(13)], ['200 hi', '200', '200', '200'])
 })
 
 test('a thread that dies gives back its connections, and those who wait at another get them', async () => {
