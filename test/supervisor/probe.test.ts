@@ -30,9 +30,11 @@ async function open(): Promise<Stage & { listen(words: string): number }> {
 
 test('an app that listens where it was told to is ready there, without a note', async () => {
   await using stage = await open()
+  const late = stage.spawn('sleep 30')
+  const { port: unused } = await stage.spawned(late)
+  assert.deepEqual(await stage.probe(late), { ok: false, reason: `not listening on PORT=${unused} yet`, signs: null })
   const run = stage.listen('127.0.0.1')
   const { port } = await stage.spawned(run)
-  assert.deepEqual(await stage.probe(run), { ok: false, reason: `not listening on PORT=${port} yet`, signs: null })
   const ready = { ok: true, address: { host: '127.0.0.1', port }, note: null }
   assert.deepEqual(await stage.settled(run), ready)
   const alive = await stage.probe(run, { purpose: 'liveness', address: ready.address })
