@@ -246,8 +246,8 @@ export const response: readonly Mutant[] = [
   ]),
   mutant(85, 'on a fresh connection a request is sent once more', [
     retry,
-    "code === 'connection-lost' && reused &&",
-    "code === 'connection-lost' &&",
+    'const mayRetry = reused && ',
+    'const mayRetry = ',
   ]),
   mutant(86, 'the upload goes on after its answer', [
     delivery,
