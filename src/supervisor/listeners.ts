@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { isOurs } from './errno.ts'
@@ -23,7 +24,7 @@ export interface Owned extends Listening {
 const linux = process.platform === 'linux'
 
 /** Every listening TCP socket of this machine (network namespace), or null where only lsof could tell. */
-export function allListeners(): readonly Listening[] | null {
+function allListeners(): readonly Listening[] | null {
   if (!linux) return null
   return [...parseTcp(readListening('/proc/net/tcp')), ...parseTcp(readListening('/proc/net/tcp6'))]
 }
@@ -44,18 +45,26 @@ export function exactListeners(host: string, port: number): readonly Listening[]
 const gather = 2
 
 let soon: Promise<readonly Listening[] | null> | null = null
+let reading: Promise<unknown> = Promise.resolve()
 
 /**
  * As `allListeners`, read after the call and shared by all who ask in the same moment: the kernel takes up to 5 ms for
- * its list, and a fleet that starts asks for it from every side.
+ * its list, and a fleet that starts asks for it from every side. One list at a time is read, beside the event loop.
  */
 export function listenersSoon(): Promise<readonly Listening[] | null> {
   if (!linux) return Promise.resolve(null)
-  soon ??= delay(gather).then(() => {
+  soon ??= Promise.all([delay(gather), reading]).then(() => {
     soon = null
-    return allListeners()
+    const all = listenersBeside()
+    reading = all.catch(() => undefined)
+    return all
   })
   return soon
+}
+
+async function listenersBeside(): Promise<readonly Listening[]> {
+  const old = parseTcp(await readListeningBeside('/proc/net/tcp'))
+  return [...old, ...parseTcp(await readListeningBeside('/proc/net/tcp6'))]
 }
 
 /**
@@ -175,10 +184,7 @@ function readListening(path: string): string {
       let buffer = Buffer.allocUnsafe(1_024)
       for (let size = readSync(file, buffer); size > 0; size = readSync(file, buffer)) {
         text += buffer.toString('latin1', 0, size)
-        // Of whole lines; the first of all is the heading.
-        const end = text.lastIndexOf('\n')
-        const begin = text.lastIndexOf('\n', end - 1)
-        if (begin !== -1 && !text.slice(begin, end).includes(' 0A ')) break
+        if (isPast(text)) break
         if (buffer.length < 64 * 1_024) buffer = Buffer.allocUnsafe(2 * buffer.length)
       }
     } finally {
@@ -189,6 +195,28 @@ function readListening(path: string): string {
     if (isOurs(error)) throw error
   }
   return text
+}
+
+async function readListeningBeside(path: string): Promise<string> {
+  let text = ''
+  try {
+    await using file = await open(path)
+    for (let length = 1_024; ; length = Math.min(64 * 1_024, 2 * length)) {
+      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(length), 0, length)
+      text += buffer.toString('latin1', 0, bytesRead)
+      if (bytesRead === 0 || isPast(text)) break
+    }
+  } catch (error) {
+    if (isOurs(error)) throw error
+  }
+  return text
+}
+
+/** Whether the last whole line is of no listening socket; the first of all is the heading. */
+function isPast(text: string): boolean {
+  const end = text.lastIndexOf('\n')
+  const begin = text.lastIndexOf('\n', end - 1)
+  return begin !== -1 && !text.slice(begin, end).includes(' 0A ')
 }
 
 function listFolder(path: string): readonly string[] {
