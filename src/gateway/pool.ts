@@ -157,7 +157,7 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
     // More than there may be, since an edit of the configuration lowered the limit.
     if (this.#retired || this.#slots.taken > this.limits.max) return link.destroy()
     const next = this.#queue.size === 0 ? undefined : this.#queue.values().next().value
-    if (this.#slots.isWanted && (next === undefined || !this.#mayGoOn(this.#links.size))) return this.#part([link])
+    if (this.#slots.isWanted && (next === undefined || !this.#mayGoOn(0))) return this.#part([link])
     if (next === undefined) {
       this.#idle.push(link)
       if (link.idleUntil < this.deadline) this.deadline = link.idleUntil
@@ -223,7 +223,7 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
 
   /** One slot at least is free, and `had` of them was ours until now. */
   #giveOn(had: number): void {
-    if (!this.#slots.isWanted || (had > 0 && this.#mayGoOn(this.#links.size + had))) this.#serve(1)
+    if (!this.#slots.isWanted || (had > 0 && this.#mayGoOn(had))) this.#serve(1)
     this.#slots.pass(this.limits.max)
   }
 
@@ -236,8 +236,9 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
     if (more) this.#slots.pass(this.limits.max)
   }
 
-  /** Whether to use so many links as long as somebody waits here, although others wait too. */
-  #mayGoOn(links: number): boolean {
+  /** Whether to go on, with so many more links than there are, as long as somebody waits here, although others wait too. */
+  #mayGoOn(more: number): boolean {
+    const links = this.#links.size - this.#parting.size + more
     return links <= this.#slots.share(this.limits.max) || this.clock.now() < this.#turnEnds
   }
 
