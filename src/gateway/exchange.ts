@@ -1,3 +1,4 @@
+import { CLOSE_OPTION } from '../http/fields.ts'
 import type { Head } from '../http/head.ts'
 import type { Reply } from '../http/replies.ts'
 import type { ErrorCode } from '../lib/errors.ts'
@@ -89,8 +90,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
 
   /** What it throws is for `failed`. */
   begin(): void {
-    const { connection, head } = this
-    const door = this.door
+    const { connection, door, head } = this
     // 1 the head, strictly; nothing is repaired
     const asked = readRequest(head)
     if (asked.kind === 'refusal') {
@@ -295,6 +295,6 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
       door.journal.write(story.entry(connection.origin.address, this, now))
     if (status === 101) return
     if (persist && !door.closing) connection.next(now)
-    else connection.close()
+    else connection.close((this.asked.options & CLOSE_OPTION) !== 0)
   }
 }
