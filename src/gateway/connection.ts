@@ -71,7 +71,7 @@ export class Connection implements Waiting {
     this.received = 0
   }
 
-  /** Reads the body; the sink hears of what is there already before this returns. */
+  /** Reads the body; the sink hears of what is `ahead` already, within this call or right after it. */
   readBody(sink: BodySink): void {
     if (this.bodyRead) return sink.bodyWhole()
     this.#sink = sink

@@ -37,8 +37,8 @@ export class Upload implements BodySink {
 
   start(): void {
     this.#connection.readBody(this)
-    // With nothing at hand the head goes alone.
-    this.#link.out.flush()
+    // With nothing at hand the head goes alone. What is at hand is read right after this, where it came with the head.
+    if (this.#connection.ahead === 0) this.#link.out.flush()
   }
 
   /** It had `timeouts.body` ms since it began or was last asked. */
@@ -68,7 +68,7 @@ export class Upload implements BodySink {
     // Trailers of a request are dropped: no app we run expects any, and merged they could be anything.
     this.#link.out.last(null)
     if (this.#kept) this.#kept.isWhole = true
-    this.#link.out.flush()
+    this.#link.out.flushSoon()
     this.#uploader.uploaded()
   }
 
