@@ -67,6 +67,7 @@ export async function up(options: UpOptions): Promise<Running> {
   // Before the first process, and gone after the last.
   if (grace !== null && options.guard !== null) {
     opened.use(new Guardian({ stateDir: config.stateDir, command: options.guard, grace, notice }))
+    options.guarded(config.stateDir)
   }
   const left = await findLeft(config.stateDir, notice)
 
@@ -271,7 +272,6 @@ export async function up(options: UpOptions): Promise<Running> {
     url: gateway.url,
     adminUrl: admin.url,
     waitingFor,
-    bequest: grace === null || options.guard === null ? null : config.stateDir,
     upgrade: () => succession.tryUpgrade(),
     get heirCode() {
       return heirCode

@@ -1,7 +1,8 @@
 import type { Running } from '../lib/running.ts'
 
 export interface Lifetime {
-  readonly start: () => Promise<Running>
+  /** `guarded`: see `UpOptions`. */
+  readonly start: (guarded: (folder: string) => void) => Promise<Running>
   /** Where signals come from and what knows its parent. */
   readonly process: NodeJS.EventEmitter & { readonly ppid: number }
   /** One line for the operator. */
@@ -27,6 +28,7 @@ export async function liveUntilStopped(lifetime: Lifetime): Promise<number> {
   const second = lifetime.second ?? 1_000
   const { promise: ended, resolve: end } = Promise.withResolvers<number>()
   let running: Running | null = null
+  let bequest: string | null = null
   let firstAt: number | null = null
   let forced: number | null = null
   let telling: NodeJS.Timeout | null = null
@@ -69,7 +71,7 @@ export async function liveUntilStopped(lifetime: Lifetime): Promise<number> {
   // guardian ends them. Without one, no child may outlive us.
   const crash = (error: unknown): void => {
     const code = lifetime.fail(error)
-    if (running?.bequest && firstAt === null) lifetime.die(error, running.bequest, code)
+    if (bequest !== null && firstAt === null) lifetime.die(error, bequest, code)
     else force(code)
   }
   const listeners = [
@@ -84,17 +86,19 @@ export async function liveUntilStopped(lifetime: Lifetime): Promise<number> {
   for (const [event, listener] of listeners) process.on(event, listener)
   const watch = parent === null ? null : setInterval(() => process.ppid !== parent && stop(), second / 2)
   try {
-    lifetime.start().then(
-      (gateway) => {
-        running = gateway
-        // `quaymaster down` ends it without a signal.
-        void gateway.closed.then(() => end(forced ?? gateway.heirCode ?? 0))
-        if (forced !== null) kill(gateway, forced)
-        else if (firstAt !== null) close(gateway)
-        return undefined
-      },
-      (error: unknown) => end(lifetime.fail(error)),
-    )
+    lifetime
+      .start((folder) => (bequest = folder))
+      .then(
+        (gateway) => {
+          running = gateway
+          // `quaymaster down` ends it without a signal.
+          void gateway.closed.then(() => end(forced ?? gateway.heirCode ?? 0))
+          if (forced !== null) kill(gateway, forced)
+          else if (firstAt !== null) close(gateway)
+          return undefined
+        },
+        (error: unknown) => end(lifetime.fail(error)),
+      )
     return await ended
   } finally {
     for (const [event, listener] of listeners) process.off(event, listener)

@@ -26,10 +26,10 @@ export async function runUp(args: UpArguments): Promise<number> {
   const inherited = readInheritance(process.env)
   const exit = process.exit.bind(process)
   const code = await liveWithoutExit({
-    start: async () => {
+    start: async (guarded) => {
       const { up } = await import('../main.ts')
-      if (inherited === null) return up(upOptions(args))
-      return await inherit(upOptions(args, inherited), up)
+      if (inherited === null) return up(upOptions(args, guarded))
+      return await inherit(upOptions(args, guarded, inherited), up)
     },
     process,
     say: (line) => void process.stderr.write(`${line}\n`),
@@ -59,6 +59,7 @@ function parentOf(env: NodeJS.ProcessEnv, heedsHangup: boolean): number | null {
 
 export function upOptions(
   { config, state, color, ...args }: UpArguments,
+  guarded: (folder: string) => void,
   inherited: Inherited | null = null,
 ): UpOptions {
   return {
@@ -70,6 +71,7 @@ export function upOptions(
     guard: process.argv[1] === undefined ? null : [process.execPath, process.argv[1], 'guard'],
     again: [process.execPath, ...process.execArgv, ...process.argv.slice(1)],
     inherited,
+    guarded,
     startedAt: performance.timeOrigin,
   }
 }

@@ -21,6 +21,8 @@ export interface UpOptions {
   readonly again: readonly string[] | null
   /** What an earlier gateway hands over: its listening sockets, and where they and the admin listener are. */
   readonly inherited: Inherited | null
+  /** Called when this gateway may die without ending its apps, with the folder to leave word in for the next one. */
+  readonly guarded: (folder: string) => void
   /** When the process started, in milliseconds since the epoch: the banner says how long it took. */
   readonly startedAt: number
 }
@@ -61,8 +63,6 @@ export interface Running {
   readonly heirCode: number | null
   /** Ends every child at once. */
   kill(): Promise<void>
-  /** Where to leave word for the next gateway, when this one may die without ending its apps; null: it must end them. */
-  readonly bequest: string | null
   /** Resolves when everything is over, whoever asked for it. */
   readonly closed: Promise<void>
 }

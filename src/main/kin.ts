@@ -8,7 +8,7 @@ export interface Kin {
   report(report: GatewayReport): void
   /** Where requests go, at every door that has clients. */
   change(change: RouteChange): void
-  /** What became of the apps that were left is known: the door before ours may follow. */
+  /** What became of the apps that were left is known: what was told meanwhile is heard, and the door before ours may follow. */
   open(): void
   /** Another process decides from now on: our door follows it. */
   follow(heir: ChildProcess): void
@@ -42,8 +42,11 @@ type ToHeir = { readonly report: GatewayReport }
  */
 export function openKin({ inherits, change, hear }: KinOptions): Kin {
   let heir: ChildProcess | null = null
+  /** What is told while there is nobody yet to hear it: the door before ours goes on all the time. Null: there is. */
+  let early: GatewayReport[] | null = []
   const up = (report: GatewayReport): void => {
-    if (heir === null) hear(report)
+    if (early !== null) early.push(report)
+    else if (heir === null) hear(report)
     else if (heir.connected) heir.send({ report } satisfies ToHeir, () => {})
   }
   const elder = inherits && process.connected ? openElder(up) : null
@@ -60,7 +63,12 @@ export function openKin({ inherits, change, hear }: KinOptions): Kin {
   return {
     report: tell,
     change: pass,
-    open: () => elder?.open(),
+    open() {
+      const told = early ?? []
+      early = null
+      for (const report of told) hear(report)
+      elder?.open()
+    },
     follow(child) {
       heir = child
       child.on('message', (message) => {

@@ -64,6 +64,23 @@ test(
   },
 )
 
+test('an upgrade amid connections that an app closes without a word: what is told of them finds the new one ready', async () => {
+  await using gateway = await startGateway({ config: { log: { access: 'none' } } })
+  await gateway.folder.put('closes.cjs', { text: closesAfterEach })
+  const { pid } = await gateway.events.ready('closes')
+  await using load = startLoad(gateway, { rps: 300, path: '/closes/', method: 'POST' })
+  for (const _ of [1, 2]) {
+    const before = load.shots.length
+    await eventually(() => load.shots.length > before + 100, { what: 'requests' })
+    const since = gateway.events.mark()
+    assert.equal((await gateway.folder.cli('upgrade')).code, 0)
+    assert.equal((await gateway.events.ready('closes', { since })).pid, pid)
+  }
+  await load.stop()
+  assert.equal((await ask(gateway, '/closes/')).status, 200)
+  assert.equal((await gateway.app('closes')).state, 'ready')
+})
+
 test('an upgrade to what cannot start is refused with the reason, and the old one serves on', async () => {
   await using folder = await createFolder({ apps, config: { starts: { parallel: 4 } } })
   await using gateway = await startGateway({ folder })
@@ -208,3 +225,12 @@ require('node:http').createServer((request, response) => {
 }).listen(process.env.PORT, process.env.HOST)
 `
 }
+
+/** It keeps no connection, and does not say so. */
+const closesAfterEach = `#!/usr/bin/env node
+require('node:http').createServer((request, response) => {
+  request.resume()
+  response.end('ok')
+  setTimeout(() => request.socket.destroy(), Math.random() * 6)
+}).listen(process.env.PORT, process.env.HOST)
+`

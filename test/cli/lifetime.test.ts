@@ -85,11 +85,20 @@ test('what nobody foresaw is told, and nothing outlives it', async () => {
 })
 
 test('with a guardian, what nobody foresaw ends the process at once, and the apps are left for the next gateway', async () => {
-  const { gateway, process, died } = live()
+  const { gateway, process, died } = live({ guarded: '/state' })
   await gateway.began
-  gateway.bequest = '/state'
   process.emit('unhandledRejection', new Error('surprise'))
   assert.deepEqual(died, ['/state 7'])
+  assert.deepEqual([gateway.kills, gateway.closes], [0, 0])
+  gateway.over()
+})
+
+test('so it is during the start, when apps of an earlier gateway have been taken over already', async () => {
+  const { gateway, process, died } = live({ guarded: '/state', hold: true })
+  process.emit('uncaughtException', new Error('surprise'))
+  assert.deepEqual(died, ['/state 7'])
+  gateway.release()
+  await gateway.began
   assert.deepEqual([gateway.kills, gateway.closes], [0, 0])
   gateway.over()
 })
@@ -123,7 +132,6 @@ class FakeProcess extends EventEmitter {
 class FakeGateway implements Running {
   readonly url = 'http://localhost:1/'
   readonly adminUrl = null
-  bequest: string | null = null
   readonly heirCode = null
   readonly closed: Promise<void>
   readonly began: Promise<void>
@@ -175,7 +183,15 @@ interface Live {
   readonly told: { next(line: string): Promise<void> }
 }
 
-function live(options: { hold?: boolean; trouble?: Error; parent?: number; heedsHangup?: boolean } = {}): Live {
+interface Circumstances {
+  readonly hold?: boolean
+  readonly trouble?: Error
+  readonly parent?: number
+  readonly heedsHangup?: boolean
+  readonly guarded?: string
+}
+
+function live(options: Circumstances = {}): Live {
   const gateway = new FakeGateway()
   const process = new FakeProcess()
   const said = new EventEmitter()
@@ -184,7 +200,8 @@ function live(options: { hold?: boolean; trouble?: Error; parent?: number; heeds
   const died: string[] = []
   const code = liveUntilStopped({
     die: (_, folder, code) => void died.push(`${folder} ${code}`),
-    start: async () => {
+    start: async (guarded) => {
+      if (options.guarded !== undefined) guarded(options.guarded)
       if (options.trouble) throw options.trouble
       if (options.hold) await released.promise
       setImmediate(gateway.begin)
