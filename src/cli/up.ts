@@ -25,7 +25,7 @@ export async function runUp(args: UpArguments): Promise<number> {
   delete process.env['QUAYMASTER_LAUNCHER']
   const inherited = readInheritance(process.env)
   const exit = process.exit.bind(process)
-  const code = await liveWithoutExit({
+  return await liveWithoutExit({
     start: async (guarded) => {
       const { up } = await import('../main.ts')
       if (inherited === null) return up(upOptions(args, guarded))
@@ -41,9 +41,6 @@ export async function runUp(args: UpArguments): Promise<number> {
     parent,
     heedsHangup,
   })
-  // Everything is over. Should something have been forgotten that keeps Node alive, it does not keep the operator waiting.
-  setTimeout(() => process.exit(code), 500).unref()
-  return code
 }
 
 async function liveWithoutExit(lifetime: Lifetime): Promise<number> {

@@ -22,6 +22,14 @@ test('without a gateway every command says so, and how to start one', async (t) 
   }
 })
 
+test('a command ends although the configuration leaves something running', async (t) => {
+  const { folder } = await setUp(t)
+  await folder.write('gateway.config.mjs', 'setInterval(() => {}, 1_000)\nexport default {}\n')
+  const { code, stdout, stderr } = await folder.cli('status')
+  assert.deepEqual([code, stderr], [0, ''])
+  assert.match(stdout, /^Quaymaster /)
+})
+
 test('status is a table with what there is to explain below it', async (t) => {
   const { folder, control } = await setUp(t)
   control.apps = [
