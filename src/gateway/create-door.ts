@@ -64,7 +64,7 @@ export function createDoor(options: DoorOptions, sweep: Sweep, index: RouteIndex
     losses: new Losses(report, stamp),
     shelf: new Shelf(),
     suspects: new Suspects(clock, report),
-    upstreams: new Upstreams(clock, sweep, room, slots ?? null),
+    upstreams: new Upstreams(clock, sweep, room, slots ?? null, report),
     trials: new Trials(report, clock),
     coping: new Coping(report),
     remotes: createProxyEngine(),

@@ -17,6 +17,7 @@ import { requestOut } from './outgoing.ts'
 import { overdue, until } from './overdue.ts'
 import { type Parting, partingOf, WebSocketParting } from './parting.ts'
 import type { Pool } from './pool.ts'
+import { isRepeatable } from './read-head.ts'
 import { endSoon, lingering } from './tunnel.ts'
 import { Upload } from './upload.ts'
 import { refusalOf } from './verdict.ts'
@@ -24,6 +25,7 @@ import { refusalOf } from './verdict.ts'
 /** One try of a request at one instance: the request out, the response back, both as they come. */
 export class Delivery implements LinkUser<Link> {
   readonly upstream: Upstream
+  readonly isOnce: boolean
   readonly #errand: Errand
   readonly #pool: Pool
   readonly #route: TimeoutSettings
@@ -48,6 +50,7 @@ export class Delivery implements LinkUser<Link> {
     this.#errand = errand
     this.traffic = errand.traffic
     this.upstream = upstream
+    this.isOnce = !isRepeatable(errand.head, errand.asked)
     this.#pool = pool
     this.#route = route
   }
@@ -55,7 +58,9 @@ export class Delivery implements LinkUser<Link> {
   start(now: number): void {
     this.#errand.connection.deadline = now + this.#route.connect
     if (this.#route.total > 0)
-      this.#total = later(this.#errand.since + this.#route.total - now, this, () => this.#exceeded())
+      this.#total = later(this.#errand.since + this.#route.total - now, this, () => {
+        if (this.#phase !== tunnelling) this.#fail('response-timeout', `It took longer than ${this.#route.total} ms.`)
+      })
     if (!this.#pool.join(this, now)) this.#fail('busy', 'The app has as many connections as it may have.')
   }
 
@@ -261,10 +266,6 @@ export class Delivery implements LinkUser<Link> {
       connection.deadline = until(door.clock, this.#route.response)
     }
     this.#link?.sent()
-  }
-
-  #exceeded(): void {
-    if (this.#phase !== tunnelling) this.#fail('response-timeout', `It took longer than ${this.#route.total} ms.`)
   }
 
   /** Bytes went through the tunnel. */

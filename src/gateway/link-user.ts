@@ -5,6 +5,8 @@ import type { ErrorCode } from '../lib/errors.ts'
 
 /** The exchange that uses a link, `L`. All calls but `drained` and `lost` come out of one read of the app's bytes. */
 export interface LinkUser<L> {
+  /** It must not be sent twice. */
+  readonly isOnce: boolean
   /** The link is there, connected: send. */
   linked(link: L): void
   interim(head: Head): void

@@ -29,7 +29,8 @@ export class Link {
   readonly out: Outlet
   /** Exchanges it has begun; above 1 it may be stale. */
   used = 0
-  /** When it is too old to be used, while idle. */
+  /** While idle: for how long, and until when, it may be used again. */
+  idleTime = 0
   idleUntil = 0
   user: LinkUser<Link> | null = null
   readonly #owner: LinkOwner<Link>
@@ -43,7 +44,6 @@ export class Link {
   /** Whether the whole request is written. */
   #sent = false
   #persists = false
-  #idleTime = 0
 
   constructor({ host, port, path }: Address, owner: LinkOwner<Link>) {
     const socket = connect({
@@ -176,7 +176,7 @@ export class Link {
     const framing = responseFraming(head, this.#method)
     if (framing.kind === 'refusal') return this.#refuse(framing.detail)
     this.#persists = framing.kind !== 'close' && persists(head, options)
-    this.#idleTime = this.#owner.idleTime(keepAliveSeconds(head))
+    this.idleTime = this.#owner.idleTime(keepAliveSeconds(head))
     this.#state = answering
     this.#reader.begin(framing, 'response')
     this.user?.responded(head, framing)
@@ -209,9 +209,9 @@ export class Link {
     this.#inbox.clear()
     this.#head = giveHead(this.#head)
     // An app may have closed behind a response that came before the end of its request was sent.
-    if (this.#persists && this.#sent && this.#idleTime > 0 && this.#isWritable) {
+    if (this.#persists && this.#sent && this.idleTime > 0 && this.#isWritable) {
       this.#state = idle
-      this.idleUntil = this.#owner.clock.now() + this.#idleTime
+      this.idleUntil = this.#owner.clock.now() + this.idleTime
       this.#owner.freed(this)
     } else {
       this.socket.destroy()

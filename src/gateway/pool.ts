@@ -9,6 +9,7 @@ import { isRunning } from './pulse.ts'
 import type { Room } from './room.ts'
 import { OwnSlots, type Slots } from './slots.ts'
 import type { Sweep, Waiting } from './sweep.ts'
+import { Trust } from './trust.ts'
 
 /** After so many milliseconds a full backlog is asked again. */
 const knockEvery = 10
@@ -32,6 +33,7 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
   limits: ConnectionSettings
   /** How often anything was read from the instance: a number costs less than a look at the clock. */
   reads = 0
+  readonly trust: Trust
   readonly #at: Place
   readonly #sweep: Sweep
   readonly #room: Room
@@ -57,6 +59,7 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
     sweep: Sweep,
     room: Room,
     slots: Slots = new OwnSlots(),
+    trust: Trust = new Trust(clock),
   ) {
     this.#at = at
     this.limits = limits
@@ -65,6 +68,7 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
     this.#sweep = sweep
     this.#room = room
     this.#slots = slots
+    this.trust = trust
     sweep.add(this)
     slots.listen(() => this.#rung())
   }
@@ -75,12 +79,10 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
 
   /** Whether the user will be `linked` (at once, with an idle link) or told that it is `lost`; false when it is full. */
   join(user: LinkUser<Link>, now: number): boolean {
-    for (let link = this.#idle.pop(); link !== undefined; link = this.#idle.pop()) {
-      if (now < link.idleUntil && link.socket.writable) {
-        user.linked(link)
-        return true
-      }
-      link.destroy()
+    const kept = this.trust.pick(this.#idle, user, now)
+    if (kept !== null) {
+      user.linked(kept)
+      return true
     }
     const { max, queue } = this.limits
     const slots = this.#slots
@@ -94,6 +96,8 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
     }
     if (!slots.wait(queue)) return false
     this.#queue.add(user)
+    // One that it may not have makes room for one that it may.
+    this.#idle.shift()?.destroy()
     // What became free meanwhile was given up before it could be known that somebody waits here.
     if (slots.taken < max) this.#giveOn(0)
     else if (this.#queue.size === 1) slots.call()
@@ -138,7 +142,10 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
     const { user } = link
     const { pid } = this.#at
     // Asked after the connection stands: if it runs now, it ran when somebody accepted, and the port was not free.
-    if (pid === undefined || isRunning(pid)) return user?.linked(link)
+    if (pid === undefined || isRunning(pid)) {
+      this.trust.opened()
+      return user?.linked(link)
+    }
     link.destroy()
     user?.lost('unreachable', 'The app has ended, and who listens at its port is somebody else.', true)
   }
@@ -163,6 +170,7 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
       if (link.idleUntil < this.deadline) this.deadline = link.idleUntil
       return
     }
+    if (this.trust.denies(next, 0)) return link.destroy()
     // The app may have closed it behind its response, with a word or without: that is heard of within two turns of the loop.
     if (!isHeard) return void setImmediate(() => setImmediate(() => link.socket.destroyed || this.freed(link, true)))
     this.#unqueue(next)
@@ -176,8 +184,7 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
 
   closed(link: Link): void {
     this.#room.give()
-    const at = this.#idle.indexOf(link)
-    if (at !== -1) this.#idle.splice(at, 1)
+    this.trust.closed(this.#idle, link)
     this.#parting.delete(link)
     // Else its slot belongs to one of the crowd.
     if (this.#links.delete(link)) this.#giveUp()

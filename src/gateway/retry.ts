@@ -121,6 +121,7 @@ export class Tries {
     const isStale = mayRetry && (isUnsent || (isUnheard && code === 'connection-lost'))
     if (upstream && (code === 'unreachable' || code === 'connection-lost'))
       door.report({ type: 'suspect', run: upstream.run })
+    if (upstream && reused && silent && code === 'connection-lost') door.upstreams.distrust(upstream.run)
     if (isStale) {
       // It closed an idle connection just as we used it (RFC 9112 §9.3.1): the others of that age are no better.
       if (upstream) door.upstreams.dropIdle(upstream.run)

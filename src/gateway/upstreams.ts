@@ -1,10 +1,12 @@
 import type { Clock } from '../lib/clock.ts'
+import type { GatewayReport } from '../model/protocol.ts'
 import type { Upstream } from '../model/route.ts'
 import type { ConnectionSettings } from '../model/settings.ts'
 import { Pool } from './pool.ts'
 import type { Room } from './room.ts'
 import type { SharedSlots } from './shared-slots.ts'
 import type { Sweep } from './sweep.ts'
+import { Trust } from './trust.ts'
 
 /** The pools of all instances, one a run. */
 export class Upstreams implements Disposable {
@@ -13,13 +15,21 @@ export class Upstreams implements Disposable {
   readonly #room: Room
   /** Null: this gateway is alone. */
   readonly #slots: SharedSlots | null
+  readonly #report: (report: GatewayReport) => void
   readonly #pools = new Map<number, Pool>()
 
-  constructor(clock: Clock, sweep: Sweep, room: Room, slots: SharedSlots | null) {
+  constructor(
+    clock: Clock,
+    sweep: Sweep,
+    room: Room,
+    slots: SharedSlots | null,
+    report: (report: GatewayReport) => void,
+  ) {
     this.#clock = clock
     this.#sweep = sweep
     this.#room = room
     this.#slots = slots
+    this.#report = report
   }
 
   poolOf(upstream: Upstream, limits: ConnectionSettings): Pool {
@@ -28,8 +38,10 @@ export class Upstreams implements Disposable {
       pool.limits = limits
       return pool
     }
-    pool = new Pool(upstream, limits, this.#clock, this.#sweep, this.#room, this.#slots?.of(upstream.run))
-    this.#pools.set(upstream.run, pool)
+    const { run } = upstream
+    const trust = new Trust(this.#clock, () => this.#report({ type: 'hasty', run }))
+    pool = new Pool(upstream, limits, this.#clock, this.#sweep, this.#room, this.#slots?.of(run), trust)
+    this.#pools.set(run, pool)
     return pool
   }
 
@@ -37,6 +49,11 @@ export class Upstreams implements Disposable {
   heardOf(run: number): { readonly quiet: number; readonly reads: number } {
     const pool = this.#pools.get(run)
     return { quiet: pool?.quiet(this.#clock.now()) ?? 0, reads: pool?.reads ?? 0 }
+  }
+
+  /** A request on a kept connection of this run got no byte back. */
+  distrust(run: number): void {
+    this.#pools.get(run)?.trust.lost()
   }
 
   /** Closes the idle connections of a run. */

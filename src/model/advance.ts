@@ -3,6 +3,7 @@ import { demandsOf, type Demand } from './demands.ts'
 import { awaitsPredecessor, insists, insistsOnPort } from './apart.ts'
 import { crashOf, rejectCandidate, roused, settleFall } from './falls.ts'
 import { beget, deadline, isAlive, step, type Instance, type InstanceEvent } from './instance.ts'
+import { hasty, markHasty } from './haste.ts'
 import { note } from './note.ts'
 import { postponed } from './oversleep.ts'
 import { dueOf, markDue, mayGo } from './recycle.ts'
@@ -70,6 +71,8 @@ class Draft {
         return this.#noteInstance(event.run, event)
       case 'exceeded':
         return this.#noteExcess(event.run, event.reason)
+      case 'hasty':
+        return this.#noteHaste(event.run)
       case 'settling':
       case 'offered':
       case 'refused':
@@ -225,6 +228,15 @@ class Draft {
     const due = dueOf(app)
     // No second one can listen beside it: it is replaced in turn, as by an operator's restart.
     return due && insists(due) ? this.note({ type: 'command', app: app.name, verb: 'restart' }) : [app.name]
+  }
+
+  /** Each of the gateway's threads may say so. */
+  #noteHaste(run: number): readonly string[] {
+    const app = markHasty(this.#fleet, run)
+    if (app === null) return []
+    this.#put(app)
+    this.#announce({ kind: 'noted', app: app.name, run, note: hasty })
+    return [app.name]
   }
 
   /** What is due goes when there is one more ready than wanted; what went by itself meanwhile is due no more. */

@@ -69,11 +69,7 @@ export type Event =
   | { readonly type: 'shutdown' }
   // from the processes
   | { readonly type: 'spawned'; readonly run: number; readonly pid: number; readonly port: number }
-  | {
-      readonly type: 'exited'
-      readonly run: number
-      readonly exit: Exit
-    }
+  | { readonly type: 'exited'; readonly run: number; readonly exit: Exit }
   | { readonly type: 'probed'; readonly run: number; readonly result: ProbeResult }
   /** It went beyond one of its app's limits. */
   | { readonly type: 'exceeded'; readonly run: number; readonly reason: string }
@@ -116,6 +112,8 @@ export type InstanceReport =
   | { readonly type: 'wanted'; readonly app: string }
   /** An instance refused a connection: look at it now rather than at the next probe. */
   | { readonly type: 'suspect'; readonly run: number }
+  /** It closes connections at once, without a word, that it has said it would keep. */
+  | { readonly type: 'hasty'; readonly run: number }
   /** Since the last such report. */
   | { readonly type: 'coped'; readonly app: string; readonly coped: Coped }
   /** How a version on trial and the proven one answered since the last such report. */
@@ -267,6 +265,7 @@ export type Announcement =
       readonly crashes: readonly string[]
       readonly for: number
     }
+  | { readonly kind: 'noted'; readonly app: string; readonly run: number; readonly note: string }
   | {
       readonly kind: 'resting'
       readonly app: string

@@ -44,6 +44,8 @@ export function tell(announcement: Announcement, url = ''): Told {
     }
     case 'recycling':
       return quiet(`run ${announcement.run} makes way for a fresh one: ${announcement.reason}`)
+    case 'noted':
+      return bad(`run ${announcement.run}: ${announcement.note}`)
     case 'draining':
       return quiet(`draining run ${announcement.run} (${announcement.why})`)
     case 'stopping':

@@ -3,6 +3,7 @@ import test from 'node:test'
 import { createFolder } from '../support/folder.ts'
 import { startGateway } from '../support/gateway.ts'
 import { ask, hasIpv6 } from '../support/http.ts'
+import { eventually } from '../support/wait.ts'
 
 test('an app that listens elsewhere than asked is found and served, with a line that explains it', async (t) => {
   const stubborn = { 'wrong-port.cjs': 'wrong-port.cjs', 'wildcard.cjs': 'wildcard.cjs' }
@@ -20,6 +21,19 @@ test('an app that listens elsewhere than asked is found and served, with a line 
   }
   const wildcard = (await gateway.app('wildcard')).instances[0]?.note ?? ''
   assert.match(wildcard, /authenti|bypass|around/i)
+})
+
+test('an app that closes connections which it promised to keep is told of in status, once', async () => {
+  await using gateway = await startGateway({ apps: { 'hangs-up.cjs': 'hangs-up.cjs' } })
+  await gateway.events.ready('hangs-up')
+  const isNoted = async (): Promise<boolean> => {
+    assert.equal((await ask(gateway, '/hangs-up/')).status, 200)
+    return /Connection: close/.test((await gateway.app('hangs-up')).instances[0]?.note ?? '')
+  }
+  await eventually(isNoted, { what: 'the note' })
+  await ask(gateway, '/hangs-up/')
+  const told = gateway.events.seen.filter(({ state }) => state === 'noted')
+  assert.equal(told.length, 1)
 })
 
 test('an app whose port is taken gets another one', async () => {

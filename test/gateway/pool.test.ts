@@ -14,6 +14,7 @@ import { eventually } from '../support/wait.ts'
 import { startApp } from './kit.ts'
 
 class User implements LinkUser<Link> {
+  readonly isOnce = false
   link: Link | null = null
   lostBy: string | null = null
   linked(link: Link): void {

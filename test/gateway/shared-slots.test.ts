@@ -60,6 +60,7 @@ test('a column in which something is still counted is nobody else’s', () => {
 })
 
 class User implements LinkUser<Link> {
+  readonly isOnce = false
   link: Link | null = null
   linked(link: Link): void {
     this.link = link

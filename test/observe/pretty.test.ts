@@ -37,6 +37,10 @@ const told: { readonly [K in Announcement['kind']]: readonly [Extract<Announceme
     },
     'hi    ● http://localhost:8080/hello/ ready in 41ms: run 4, PID 123, port 40001. It listens elsewhere.',
   ],
+  noted: [
+    { kind: 'noted', app: 'hi', run: 4, note: 'It closes connections.' },
+    'hi    ✗ run 4: It closes connections.',
+  ],
   recycling: [
     { kind: 'recycling', app: 'hi', run: 4, reason: 'it holds 600mb of memory, more than its limit of 512mb' },
     'hi    · run 4 makes way for a fresh one: it holds 600mb of memory, more than its limit of 512mb',

@@ -234,8 +234,8 @@ export const response: readonly Mutant[] = [
   mutant(
     84,
     'a closed connection is used again',
-    ['gateway/pool.ts', 'if (at !== -1) this.#idle.splice(at, 1)', ''],
-    ['gateway/pool.ts', 'now < link.idleUntil && link.socket.writable', 'now < link.idleUntil'],
+    ['gateway/trust.ts', 'idle.splice(at, 1)', ''],
+    ['gateway/trust.ts', 'now < link.idleUntil && link.socket.writable', 'now < link.idleUntil'],
   ),
   mutant(85, 'nothing is sent once more', [retry, "return 'retry'", "return 'no'"]),
   mutant(85, 'every method is sent once more', ['gateway/read-head.ts', 'return isSafe(head.method) && (', 'return (']),
