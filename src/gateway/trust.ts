@@ -4,6 +4,8 @@ import type { LinkUser } from './link-user.ts'
 
 /** An app that closes a connection before it was idle for so long may do so at any moment (milliseconds). */
 const soon = 1_000
+/** So often it is seen before it is told: one of an app's own processes that dies closes its connections once. */
+const often = 3
 
 /**
  * How far the kept connections of one run are relied on. What may be sent again takes any; what must not takes none that
@@ -12,11 +14,12 @@ const soon = 1_000
  */
 export class Trust {
   readonly #clock: Clock
-  /** Null once it was called. */
-  #tell: (() => void) | null
+  readonly #tell: (() => void) | null
   /** Idle for less than this (milliseconds), a connection takes what must not be sent twice. */
   #limit = Number.POSITIVE_INFINITY
-  #hastes = false
+  /** One was closed soon since the last one that was opened. */
+  #isHasty = false
+  #times = 0
 
   /** `tell`: the app closes soon what it has said it would keep. Called once at most. */
   constructor(clock: Clock, tell: (() => void) | null = null) {
@@ -49,8 +52,9 @@ export class Trust {
     idle.splice(at, 1)
     const now = this.#clock.now()
     if (now >= link.idleUntil) return
-    this.#limit = trustAfter(this.#limit, now - sinceWhen(link))
-    this.#hastes ||= this.#limit === 0
+    const age = now - sinceWhen(link)
+    this.#limit = trustAfter(this.#limit, age)
+    if (age < soon) this.#isHasty = true
   }
 
   /** A request on a link that was used before got no byte back: the app may have closed it, or wanted to close now. */
@@ -60,9 +64,9 @@ export class Trust {
 
   /** A new link stands, so the app has not died of what made it close the others. */
   opened(): void {
-    if (!this.#hastes) return
-    this.#tell?.()
-    this.#tell = null
+    if (!this.#isHasty) return
+    this.#isHasty = false
+    if (++this.#times === often) this.#tell?.()
   }
 }
 
