@@ -9,6 +9,9 @@ import type { Failure } from './relay.ts'
 /** An answer of ours. */
 export type Verdict = Reply | Refusal
 
+/** What helps when an app closes a kept connection as it is used again. */
+const hint = 'It had kept it before: if it does not say Connection: close, give it connections: { idle: 0 }.'
+
 export const allowed = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
 export function refusal(code: ErrorCode, detail: string, retryAfter: number | null = null): Refusal {
@@ -26,7 +29,10 @@ export function holdFull(route: Route): Refusal {
 }
 
 /** Its instance broke off. `crash` is null unless it had died, and the caller may know. */
-export function lost({ code, detail }: Failure, route: Route | null, crash: string | null): Refusal {
+export function lost(failure: Failure, route: Route | null, crash: string | null): Refusal {
+  const { code } = failure
+  const isHasty = code === 'connection-lost' && failure.reused && crash === null && route?.target.kind === 'ready'
+  const detail = isHasty ? `${failure.detail} ${hint}` : failure.detail
   // A connection is free again in a moment.
   const refused = { ...refusal(code, detail, code === 'busy' ? 1 : null), route }
   return crash === null ? refused : { ...refused, detail: `${detail} It has crashed: see crash ${crash}.`, crash }

@@ -13,9 +13,9 @@ test('what must not be sent twice trusts a connection for half as long as one th
 })
 
 const endings: Readonly<Record<string, (socket: Socket) => void>> = {
-  'closes at once': (socket) => socket.end(),
+  'closes its side at once': (socket) => socket.end(),
   'closes a few milliseconds later': (socket) => void setTimeout(() => socket.end(), 5 * Math.random()),
-  'resets after a millisecond': (socket) => void setTimeout(() => socket.resetAndDestroy(), 1),
+  'closes both sides at once': (socket) => socket.destroySoon(),
 }
 
 for (const [words, leave] of Object.entries(endings))
@@ -72,6 +72,24 @@ test('a POST that may not have the one kept connection gets a new one in its pla
     [200, 200],
   )
   assert.equal(opened, before + 2)
+})
+
+test('the 502 of a POST that met the end of a kept connection says what helps, and is the only one', async () => {
+  // Hangs up on the second request of each connection.
+  await using app = await startRaw((wire) => {
+    let asked = 0
+    wire.socket.on('data', () => {
+      if (++asked === 1) wire.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+      else wire.socket.end()
+    })
+  })
+  await using front = await startFront()
+  front.routes([route('hello', ready(at(1, app.port)))])
+  assert.equal((await front.ask('POST /hello/1')).status, 200)
+  const lost = await front.ask('POST /hello/2')
+  assert.equal(lost.status, 502)
+  assert.match(lost.body, /connections: \{ idle: 0 \}/)
+  for (let turn = 3; turn < 20; turn += 1) assert.equal((await front.ask(`POST /hello/${turn}`)).status, 200)
 })
 
 test('an app that keeps its connections has them used again, by POSTs too', async () => {

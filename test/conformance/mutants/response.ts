@@ -235,6 +235,7 @@ export const response: readonly Mutant[] = [
     84,
     'a closed connection is used again',
     ['gateway/trust.ts', 'idle.splice(at, 1)', ''],
+    ['gateway/trust.ts', 'age >= this.#limit', 'false'],
     ['gateway/trust.ts', 'now < link.idleUntil && link.socket.writable', 'now < link.idleUntil'],
   ),
   mutant(85, 'nothing is sent once more', [retry, "return 'retry'", "return 'no'"]),
