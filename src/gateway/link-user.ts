@@ -39,6 +39,8 @@ export interface LinkOwner<L> {
   opened(link: L): void
   /** The backlog of its Unix socket is full: there is no connection, and somebody listens. */
   crowded(link: L): void
+  /** Whoever asked is about to have the last of its answer, or gets none from here. */
+  done(): void
   /** It may serve another. */
   freed(link: L): void
   closed(link: L): void

@@ -91,6 +91,7 @@ export class Link {
 
   /** Ends it without telling its user. */
   destroy(): void {
+    if (this.user !== null && this.#state !== ended) this.#owner.done()
     this.user = null
     this.#head = giveHead(this.#head)
     this.socket.destroy()
@@ -200,6 +201,8 @@ export class Link {
   #end(): void {
     if (this.#inbox.size > 0) this.#persists = false
     this.#state = ended
+    // Before a byte of it leaves: its client may ask again, at another thread, while this one has not come further.
+    if (this.user !== null) this.#owner.done()
     this.user?.whole(this.#reader.trailers)
   }
 
@@ -280,9 +283,8 @@ export class Link {
 
   #lose(code: ErrorCode, detail: string): void {
     const { user } = this
-    const silent = this.#silent
     this.destroy()
-    user?.lost(code, detail, silent)
+    user?.lost(code, detail, this.#silent)
   }
 
   #closed(): void {
@@ -291,10 +293,8 @@ export class Link {
     this.#head = giveHead(this.#head)
     this.#owner.closed(this)
     // The response was whole and only the request was not: there is nobody to send the rest to.
-    if (this.#state === ended && this.user !== null) {
-      const { user } = this
-      this.user = null
-      user.released()
-    }
+    const { user } = this
+    this.user = null
+    if (this.#state === ended) user?.released()
   }
 }

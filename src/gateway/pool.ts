@@ -79,12 +79,13 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
 
   /** Whether the user will be `linked` (at once, with an idle link) or told that it is `lost`; false when it is full. */
   join(user: LinkUser<Link>, now: number): boolean {
+    const { max, queue } = this.limits
+    if (!this.#slots.admit(max, queue)) return false
     const kept = this.trust.pick(this.#idle, user, now)
     if (kept !== null) {
       user.linked(kept)
       return true
     }
-    const { max, queue } = this.limits
     const slots = this.#slots
     // Nobody passes those who wait, here or at another thread.
     if (this.#queue.size === 0 && !slots.isWanted && slots.take(max)) {
@@ -92,9 +93,12 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
       slots.give()
       slots.pass(max)
       // Without a link of its own there is none whose end could serve the queue.
-      if (this.#links.size + this.#crowd.size === 0) return false
+      if (this.#links.size + this.#crowd.size === 0) {
+        slots.dismiss()
+        return false
+      }
     }
-    if (!slots.wait(queue)) return false
+    slots.wait()
     this.#queue.add(user)
     // One that it may not have makes room for one that it may.
     this.#idle.shift()?.destroy()
@@ -118,8 +122,14 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
 
   /** The user no longer wants what it joined for. */
   leave(user: LinkUser<Link>): void {
-    if (this.#unqueue(user)) return this.#endIfOver()
-    if (this.#crowd.delete(user)) return this.#giveUp()
+    if (this.#unqueue(user)) {
+      this.#slots.dismiss()
+      return this.#endIfOver()
+    }
+    if (this.#crowd.delete(user)) {
+      this.#slots.dismiss()
+      return this.#giveUp()
+    }
     for (const link of this.#links) if (link.user === user) link.destroy()
   }
 
@@ -160,6 +170,10 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
     this.#knock()
   }
 
+  done(): void {
+    this.#slots.dismiss()
+  }
+
   freed(link: Link, isHeard = false): void {
     // More than there may be, since an edit of the configuration lowered the limit.
     if (this.#retired || this.#slots.taken > this.limits.max) return link.destroy()
@@ -191,19 +205,10 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
   }
 
   late(now: number): void {
-    const kept: Link[] = []
+    const links = [...this.#idle, ...this.#parting]
+    this.#idle = this.#idle.filter((link) => now < link.idleUntil)
     this.deadline = Number.POSITIVE_INFINITY
-    const links = this.#idle
-    this.#idle = []
     for (const link of links) {
-      if (now >= link.idleUntil) link.destroy()
-      else {
-        kept.push(link)
-        this.deadline = Math.min(this.deadline, link.idleUntil)
-      }
-    }
-    this.#idle = kept
-    for (const link of this.#parting) {
       if (now >= link.idleUntil) link.destroy()
       else this.deadline = Math.min(this.deadline, link.idleUntil)
     }

@@ -5,9 +5,11 @@ import { Columns, Counts, memoryOf } from './shared-counts.ts'
 export interface BoardMemory {
   /** Requests that wait for their app, a column an app. */
   readonly places: SharedArrayBuffer
+  /** Requests that have or await a connection to an instance, a column a run. */
+  readonly admitted: SharedArrayBuffer
   /** Connections to an instance, a column a run. */
   readonly links: SharedArrayBuffer
-  /** Requests that wait for one of them, a column a run. */
+  /** Those of the requests that await one, a column a run. */
   readonly waiting: SharedArrayBuffer
   /** A number a row, which changes when that thread is to look whether it gets a connection, or holds one that it could spare. */
   readonly bells: SharedArrayBuffer
@@ -27,20 +29,24 @@ export class Board {
   readonly #runs: Columns<number>
   readonly #runsOf = new Map<string, readonly number[]>()
   readonly #places: Counts
+  readonly #admitted: Counts
   readonly #links: Counts
   readonly #waiting: Counts
   readonly #bells: Int32Array
 
   constructor(threads: number) {
     const bells = new SharedArrayBuffer((threads + 1) * Int32Array.BYTES_PER_ELEMENT)
-    this.memory = { places: memoryOf(threads), links: memoryOf(threads), waiting: memoryOf(threads), bells }
+    const counts = { admitted: memoryOf(threads), links: memoryOf(threads), waiting: memoryOf(threads) }
+    this.memory = { places: memoryOf(threads), ...counts, bells }
     this.#freeRows = Array.from({ length: threads }, (_, at) => threads - at)
     this.#places = new Counts(this.memory.places, 0)
+    this.#admitted = new Counts(this.memory.admitted, 0)
     this.#links = new Counts(this.memory.links, 0)
     this.#waiting = new Counts(this.memory.waiting, 0)
     this.#bells = new Int32Array(bells)
     this.#apps = new Columns((column) => this.#places.total(column) === 0)
-    this.#runs = new Columns((column) => this.#links.total(column) + this.#waiting.total(column) === 0)
+    // Whoever waits is admitted.
+    this.#runs = new Columns((column) => this.#links.total(column) + this.#admitted.total(column) === 0)
   }
 
   /** 0 when there is none. */
@@ -52,6 +58,7 @@ export class Board {
   freeRow(row: number): void {
     if (row === 0) return
     this.#places.clear(row, this.#apps.used)
+    this.#admitted.clear(row, this.#runs.used)
     this.#waiting.clear(row, this.#runs.used)
     this.#links.clear(row, this.#runs.used)
     this.#freeRows.push(row)

@@ -9,6 +9,7 @@ import { OwnSlots, type Slots } from './slots.ts'
  * up does so before it looks whether somebody waits.
  */
 export class SharedSlots {
+  readonly admitted: Counts
   readonly links: Counts
   readonly waiting: Counts
   readonly row: number
@@ -23,6 +24,7 @@ export class SharedSlots {
 
   /** `row` 0: there is none for this thread. `failed` is told what those who are rung throw. */
   constructor(memory: BoardMemory, row: number, failed: (error: unknown) => void) {
+    this.admitted = new Counts(memory.admitted, row)
     this.links = new Counts(memory.links, row)
     this.waiting = new Counts(memory.waiting, row)
     this.#bells = new Int32Array(memory.bells)
@@ -84,15 +86,26 @@ export class SharedSlots {
 /** Of one run. */
 class RunSlots implements Slots {
   readonly #all: SharedSlots
+  readonly #admitted: Counts
   readonly #links: Counts
   readonly #waiting: Counts
   readonly #column: number
 
   constructor(all: SharedSlots, column: number) {
     this.#all = all
+    this.#admitted = all.admitted
     this.#links = all.links
     this.#waiting = all.waiting
     this.#column = column
+  }
+
+  admit(max: number, queue: number): boolean {
+    // More than `max` are taken after an edit of the configuration that lowered it.
+    return this.#admitted.take(this.#column, Math.max(max, this.taken) + queue)
+  }
+
+  dismiss(): void {
+    this.#admitted.give(this.#column)
   }
 
   get taken(): number {
@@ -107,8 +120,8 @@ class RunSlots implements Slots {
     this.#links.give(this.#column)
   }
 
-  wait(max: number): boolean {
-    return this.#waiting.take(this.#column, max)
+  wait(): void {
+    this.#waiting.take(this.#column, Number.POSITIVE_INFINITY)
   }
 
   waited(): void {

@@ -1,13 +1,20 @@
-/** How many connections there may be to one instance, and who waits for one: what its pool counts. */
+/** How many connections there may be to one instance, who has one and who waits for one: what its pool counts. */
 export interface Slots {
+  /**
+   * Admits one request; false when so many have or await a connection that `queue` would wait behind `max` in use. One
+   * that is idle or on its way from one to the next is nobody's, so whoever awaits it waits behind nothing.
+   */
+  admit(max: number, queue: number): boolean
+  /** One that was admitted has no more need of a connection. */
+  dismiss(): void
   /** Takes one of `max`; false when all are taken. */
   take(max: number): boolean
   give(): void
   /** How many are taken, by this pool and by those of other threads. */
   readonly taken: number
-  /** Takes one of `max` places in the queue. */
-  wait(max: number): boolean
-  /** Gives that back. */
+  /** One that was admitted begins to wait. */
+  wait(): void
+  /** It no longer does. */
   waited(): void
   /** Whether somebody waits at another thread. */
   readonly isWanted: boolean
@@ -27,10 +34,20 @@ export class OwnSlots implements Slots {
   taken = 0
   readonly isWanted: boolean = false
   readonly #parts: number
-  #waiting = 0
+  #admitted = 0
 
   constructor(parts = 1) {
     this.#parts = parts
+  }
+
+  admit(max: number, queue: number): boolean {
+    if (this.#admitted >= Math.max(this.share(max), this.taken) + this.share(queue)) return false
+    this.#admitted += 1
+    return true
+  }
+
+  dismiss(): void {
+    this.#admitted -= 1
   }
 
   take(max: number): boolean {
@@ -43,15 +60,9 @@ export class OwnSlots implements Slots {
     this.taken -= 1
   }
 
-  wait(max: number): boolean {
-    if (this.#waiting >= this.share(max)) return false
-    this.#waiting += 1
-    return true
-  }
+  wait(): void {}
 
-  waited(): void {
-    this.#waiting -= 1
-  }
+  waited(): void {}
 
   share(max: number): number {
     return Math.ceil(max / this.#parts)

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 
 import type { FrontDoor } from '../../src/gateway/front-door.ts'
 import { eventually } from '../support/wait.ts'
+import { at, ready, route, startFront, startRaw, token, type Wire } from './kit.ts'
 import { ask, soon, stage } from './stage.ts'
 
 /** What an app sees that closes whatever is one more than `max` connections. */
@@ -47,16 +48,36 @@ for (const max of [1, 3]) {
   })
 }
 
-test('the one connection there may be, idle at one thread, is given up for a request at another', async () => {
-  await using it = await stage((_request, response) => {
-    response.setHeader('Keep-Alive', 'timeout=600').end('hi')
+for (const queue of [0, 1]) {
+  test(`the one connection there may be, idle at one thread, is given up for a request at another where ${queue} may wait`, async () => {
+    await using it = await stage((_request, response) => {
+      response.setHeader('Keep-Alive', 'timeout=600').end('hi')
+    })
+    const seen = count(it.upstream, 1)
+    it.upstream.keepAliveTimeout = 600_000
+    it.route(it.ready, [], undefined, { max: 1, queue, idle: 600_000 })
+    await bothServe(it.gateway)
+    assert.deepEqual(seen, { most: 1, refused: 0 })
   })
-  const seen = count(it.upstream, 1)
-  it.upstream.keepAliveTimeout = 600_000
-  it.route(it.ready, [], undefined, { max: 1, idle: 600_000 })
-  await bothServe(it.gateway)
-  assert.deepEqual(seen, { most: 1, refused: 0 })
-})
+}
+
+for (const threads of [1, 2]) {
+  test(`clients that fit are never refused, each asking as soon as it has its answer, with ${threads} of threads`, async () => {
+    await using it = await stage((_request, response) => void setTimeout(() => response.end('hi'), 1), threads)
+    const seen = count(it.upstream, 1)
+    it.route(it.ready, [], undefined, { max: 1, queue: 5 })
+    await bothServe(it.gateway)
+    const clients = Array.from({ length: 6 }, () => new http.Agent({ keepAlive: true, maxSockets: 1 }))
+    const answers: string[] = []
+    const visit = async (agent: http.Agent): Promise<void> => {
+      for (let left = 20; left > 0; left -= 1) answers.push((await ask(it.gateway, agent)).slice(0, 3))
+    }
+    await Promise.all(clients.map(visit))
+    for (const agent of clients) agent.destroy()
+    assert.deepEqual(new Set(answers), new Set(['200']))
+    assert.deepEqual(seen, { most: 1, refused: 0 })
+  })
+}
 
 test('as many wait for a connection as may, at all threads together; one more is refused', async () => {
   let holds = false
@@ -112,4 +133,58 @@ test('a thread that dies gives back its connections, and those who wait at anoth
   assert.deepEqual(new Set(answers), new Set(['lost', '200 hi']))
   await soon(() => assert.equal(it.workers.length, 3))
   await bothServe(it.gateway)
+})
+
+test('however an exchange ends, the one connection is free for the next, and for no more than one', async () => {
+  const answers: Record<string, string> = {
+    hi: 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi',
+    surplus: 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi, ho',
+    delimited: 'HTTP/1.1 200 OK\r\n\r\nhi',
+    cut: 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi',
+    bad: 'HTTP/1.1 nonsense\r\n\r\n',
+    none: '',
+    switch: 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: knock\r\n\r\nhi',
+  }
+  const held: Wire[] = []
+  await using app = await startRaw((wire) => {
+    wire.socket.on('data', () => {
+      const name = /^[A-Z]+ \/(\w+)/.exec(wire.received)?.[1] ?? ''
+      wire.received = ''
+      if (name === 'hang') held.push(wire)
+      else wire.send(answers[name] ?? '')
+      if (!['hi', 'surplus', 'hang'].includes(name)) wire.socket.end()
+    })
+  })
+  await using front = await startFront()
+  const connections = { max: 1, queue: 0, idle: null }
+  front.routes([route('hello', ready(at(1, app.port)), { connections })])
+  const statuses: number[] = []
+  const ends = ['GET /hello/hi', 'GET /hello/surplus', 'GET /hello/delimited', 'GET /hello/cut', 'GET /hello/bad']
+  for (const one of [
+    ...ends,
+    'POST /hello/none',
+    'GET /hello/none',
+    'GET /hello/switch',
+    'POST /hello/hi',
+    'GET /hello/hang',
+  ]) {
+    const wire = await front.wire()
+    const more = one.includes('switch') ? 'Connection: Upgrade\r\nUpgrade: knock\r\n' : ''
+    // Of a body that is never whole.
+    const body = one === 'POST /hello/hi' ? 'Content-Length: 9\r\n\r\nhalf' : '\r\n'
+    wire.send(`${one} HTTP/1.1\r\nHost: h\r\nX-API-Token: ${token}\r\n${more}${body}`)
+    if (one.includes('hang')) await eventually(() => held.length === 1, { what: 'the request' })
+    else await wire.until((received) => received.includes('\r\n\r\n'), 'an answer')
+    wire.socket.destroy()
+    await held[0]?.untilEnded()
+    // An exchange whose client has gone ends when that is heard of.
+    await eventually(() => front.gateway.inflight().length === 0, { what: 'its end' })
+    statuses.push((await front.ask('GET /hello/hi')).status)
+  }
+  assert.deepEqual(new Set(statuses), new Set([200]))
+  const last = front.ask('GET /hello/hang')
+  await eventually(() => held.length === 2, { what: 'the one connection to be in use' })
+  assert.equal((await front.ask('GET /hello/hi')).status, 503)
+  held[1]?.send(answers['hi'] ?? '')
+  assert.equal((await last).status, 200)
 })

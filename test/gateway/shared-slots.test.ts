@@ -87,7 +87,7 @@ class User implements LinkUser<Link> {
   }
 }
 
-test('whatever comes in whatever order, nobody waits while a connection is free, and there are never too many', async () => {
+test('whatever comes in whatever order, nobody waits while a connection is free, there are never too many, and who fits is not refused', async () => {
   const threads = 3
   const order = fc.array(
     fc.record({
@@ -105,14 +105,14 @@ test('whatever comes in whatever order, nobody waits while a connection is free,
   const hello: Route = { app: 'hello', ...route, streams: 0, target, poison: null, replay: null }
   using sweep = new Sweep(systemClock, () => {})
   await fc.assert(
-    fc.asyncProperty(order, fc.integer({ min: 1, max: 4 }), async (steps, max) => {
+    fc.asyncProperty(order, fc.integer({ min: 1, max: 4 }), fc.nat(12), async (steps, max, queue) => {
       const board = new Board(threads)
       const named = board.change({ put: [hello], gone: [], drain: [], over: [] })
       const pools = Array.from({ length: threads }, () => {
         const slots = new SharedSlots(board.memory, board.takeRow(), (error) => assert.ifError(error))
         slots.name(named)
         const room = new Room(100, new Set(), systemClock, () => {})
-        return new Pool(at, { max, queue: 100, idle: null }, systemClock, sweep, room, slots.of(1))
+        return new Pool(at, { max, queue, idle: null }, systemClock, sweep, room, slots.of(1))
       })
       const counts = new Counts(board.memory.links, 0)
       const users = pools.map(() => new Set<User>())
@@ -121,6 +121,7 @@ test('whatever comes in whatever order, nobody waits while a connection is free,
         if (link === null) return
         users[thread]?.delete(user)
         link.user = null
+        pools[thread]?.done()
         pools[thread]?.freed(link)
       }
       for (const { thread, act, which, turns } of steps) {
@@ -128,8 +129,9 @@ test('whatever comes in whatever order, nobody waits while a connection is free,
         const user = [...(mine ?? [])][which % Math.max(1, mine?.size ?? 0)]
         if (act === 'join') {
           const next = new User()
-          mine?.add(next)
-          assert.ok(pool?.join(next, systemClock.now()))
+          const fits = users.reduce((sum, some) => sum + some.size, 0) < max + queue
+          assert.equal(pool?.join(next, systemClock.now()), fits)
+          if (fits) mine?.add(next)
         } else if (user && act === 'finish') finish(thread, user)
         else if (user) {
           mine?.delete(user)
@@ -149,6 +151,7 @@ test('whatever comes in whatever order, nobody waits while a connection is free,
       )
       for (const pool of pools) pool[Symbol.dispose]()
       await eventually(() => counts.total(0) === 0, { what: 'the end of all connections' })
+      assert.equal(new Counts(board.memory.admitted, 0).total(0), 0)
     }),
     { numRuns: 30 },
   )

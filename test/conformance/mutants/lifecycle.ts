@@ -128,8 +128,8 @@ export const lifecycle: readonly Mutant[] = [
   ]),
   mutant(119, 'any number of requests waits for a connection', [
     'gateway/pool.ts',
-    '!slots.wait(queue)',
-    '!slots.wait(1e9)',
+    '!this.#slots.admit(max, queue)',
+    '!this.#slots.admit(max, 1e9)',
   ]),
   mutant(119, 'there may be any number of connections', ['gateway/pool.ts', 'slots.take(max)', 'slots.take(1e9)']),
   mutant(119, 'nobody who waits for a connection gets a free one', ['gateway/pool.ts', 'next.linked(link)', '']),
