@@ -102,6 +102,7 @@ export class Tries {
     // A safe one with a body of which nothing has come yet is like one without.
     const isSafe =
       isRepeatable(tried.head, tried.asked) || (isSafeMethod(tried.head.method) && tried.connection.received === 0)
+    if (upstream && reused && silent && code === 'connection-lost') door.upstreams.distrust(upstream.run)
     if (reached === 'sent') this.#sent += 1
     // What is not safe is sent twice at most, and only when the process that got it cannot be at it any more.
     const mayRepeat = isSafe || (tried.kept?.isIntact === true && this.#sent === 1 && code !== 'cut')
@@ -121,7 +122,6 @@ export class Tries {
     const isStale = mayRetry && (isUnsent || (isUnheard && code === 'connection-lost'))
     if (upstream && (code === 'unreachable' || code === 'connection-lost'))
       door.report({ type: 'suspect', run: upstream.run })
-    if (upstream && reused && silent && code === 'connection-lost') door.upstreams.distrust(upstream.run)
     if (isStale) {
       // It closed an idle connection just as we used it (RFC 9112 §9.3.1): the others of that age are no better.
       if (upstream) door.upstreams.dropIdle(upstream.run)

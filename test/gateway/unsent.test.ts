@@ -41,6 +41,13 @@ for (const { request, body, status, becomes } of cases)
     assert.equal(answer.status, status, answer.body)
     const line = request.replace('/hello', '')
     assert.deepEqual(seen, status === 200 ? ['GET /a', line] : ['GET /a'])
+    // It has taught to give the next POST a connection of its own, although one is kept.
+    ask('GET /hello/c')
+    assert.equal((await wire.response()).status, 200)
+    const before = sockets.length
+    ask('POST /hello/d')
+    assert.equal((await wire.response()).status, 200)
+    assert.equal(sockets.length, before + 1)
     wire.socket.destroy()
     app.closeAllConnections()
     await new Promise((resolve) => app.close(resolve))
