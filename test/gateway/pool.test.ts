@@ -3,8 +3,6 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { test } from 'node:test'
 
-import type { Link } from '../../src/gateway/link.ts'
-import type { LinkUser } from '../../src/gateway/link-user.ts'
 import { Pool } from '../../src/gateway/pool.ts'
 import { isRunning } from '../../src/gateway/pulse.ts'
 import { Room, roomIn, type Spare } from '../../src/gateway/room.ts'
@@ -12,35 +10,7 @@ import { Sweep } from '../../src/gateway/sweep.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { eventually } from '../support/wait.ts'
 import { startApp } from './kit.ts'
-
-class User implements LinkUser<Link> {
-  readonly isOnce = false
-  link: Link | null = null
-  lostBy: string | null = null
-  linked(link: Link): void {
-    this.link = link
-    link.begin(this, 0)
-  }
-  interim(): void {}
-  responded(): void {}
-  data(): void {}
-  whole(): void {}
-  flush(): boolean {
-    return true
-  }
-  switched(): boolean {
-    return false
-  }
-  finished(): void {}
-  released(): void {}
-  drained(): void {}
-  lost(code: string): void {
-    this.lostBy = code
-  }
-  failed(error: unknown): void {
-    throw error
-  }
-}
+import { User } from './user.ts'
 
 test('an instance gets as many connections as it may have, some more wait, and the next is refused', async () => {
   await using app = await startApp(() => {})

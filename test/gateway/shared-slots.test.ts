@@ -4,8 +4,6 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
-import type { Link } from '../../src/gateway/link.ts'
-import type { LinkUser } from '../../src/gateway/link-user.ts'
 import { Pool } from '../../src/gateway/pool.ts'
 import { Room } from '../../src/gateway/room.ts'
 import { Board } from '../../src/gateway/shared-board.ts'
@@ -17,6 +15,7 @@ import type { Route } from '../../src/model/route.ts'
 import { settings } from '../model/world.ts'
 import { eventually } from '../support/wait.ts'
 import { startApp } from './kit.ts'
+import { User } from './user.ts'
 
 test('threads never count more than there may be, and what a thread had is gone with it', () => {
   const step = fc.record({ row: fc.integer({ min: 1, max: 3 }), act: fc.constantFrom('take', 'take', 'give', 'die') })
@@ -59,31 +58,10 @@ test('a column in which something is still counted is nobody else’s', () => {
   assert.equal(columns.of(20_001), 0)
 })
 
-class User implements LinkUser<Link> {
-  readonly isOnce = false
-  link: Link | null = null
-  linked(link: Link): void {
-    this.link = link
-    link.begin(this, 0)
-  }
-  interim(): void {}
-  responded(): void {}
-  data(): void {}
-  whole(): void {}
-  flush(): boolean {
-    return true
-  }
-  switched(): boolean {
-    return false
-  }
-  finished(): void {}
-  released(): void {}
-  drained(): void {}
-  lost(code: string): void {
+/** Nobody here is to lose a connection. */
+class Keeper extends User {
+  override lost(code: string): void {
     throw new Error(code)
-  }
-  failed(error: unknown): void {
-    throw error
   }
 }
 
@@ -115,8 +93,8 @@ test('whatever comes in whatever order, nobody waits while a connection is free,
         return new Pool(at, { max, queue, idle: null }, systemClock, sweep, room, slots.of(1))
       })
       const counts = new Counts(board.memory.links, 0)
-      const users = pools.map(() => new Set<User>())
-      const finish = (thread: number, user: User): void => {
+      const users = pools.map(() => new Set<Keeper>())
+      const finish = (thread: number, user: Keeper): void => {
         const { link } = user
         if (link === null) return
         users[thread]?.delete(user)
@@ -128,7 +106,7 @@ test('whatever comes in whatever order, nobody waits while a connection is free,
         const [pool, mine] = [pools[thread], users[thread]]
         const user = [...(mine ?? [])][which % Math.max(1, mine?.size ?? 0)]
         if (act === 'join') {
-          const next = new User()
+          const next = new Keeper()
           const fits = users.reduce((sum, some) => sum + some.size, 0) < max + queue
           assert.equal(pool?.join(next, systemClock.now()), fits)
           if (fits) mine?.add(next)

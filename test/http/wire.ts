@@ -7,7 +7,7 @@ import {
   readConnection,
   readExpectation,
 } from '../../src/http/fields.ts'
-import { requestFraming, responseFraming, type Framing } from '../../src/http/framing.ts'
+import { NONE, requestFraming, responseFraming, type Framing } from '../../src/http/framing.ts'
 import { Head, type HeadLimits } from '../../src/http/head.ts'
 import { GET, findMethod } from '../../src/http/method.ts'
 import { parseHead } from '../../src/http/parse-head.ts'
@@ -215,16 +215,19 @@ function rebuildRequest(head: Head, framing: Framing): string {
   return out.toString('latin1', 0, writeRequest(out, 0, head, how))
 }
 
+/** Nothing is added, taken out beyond what always is, or changed. */
+export const plainResponse: ResponseOut = {
+  framing: NONE,
+  omits: RESPONSE_OMITS,
+  added: '',
+  pieces: [],
+  edits: null,
+  upgrade: '',
+  connection: '',
+}
+
 function rebuildResponse(head: Head, framing: Framing): string {
-  const how: ResponseOut = {
-    framing,
-    omits: RESPONSE_OMITS,
-    added: '',
-    pieces: [],
-    edits: null,
-    upgrade: '',
-    connection: '',
-  }
+  const how: ResponseOut = { ...plainResponse, framing }
   const out = Buffer.alloc(responseBound(head, how))
   return out.toString('latin1', 0, writeResponse(out, 0, head, how))
 }

@@ -7,7 +7,6 @@ import { CREDENTIAL, nameNumber } from '../../src/http/names.ts'
 import { parseHead } from '../../src/http/parse-head.ts'
 import {
   REQUEST_OMITS,
-  RESPONSE_OMITS,
   fieldLine,
   requestBound,
   responseBound,
@@ -16,7 +15,7 @@ import {
   type RequestOut,
   type ResponseOut,
 } from '../../src/http/write-head.ts'
-import { readWire } from './wire.ts'
+import { plainResponse, readWire } from './wire.ts'
 
 const TOKEN = "!#$%&'*+.^_`|~0123456789ABCXYZabcxyz-"
 const names = fc
@@ -99,16 +98,7 @@ function request(text: string, how: Partial<RequestOut>): string {
 
 function response(text: string, how: Partial<ResponseOut>): string {
   const head = parsed(text)
-  const all: ResponseOut = {
-    framing: NONE,
-    omits: RESPONSE_OMITS,
-    added: '',
-    pieces: [],
-    edits: null,
-    upgrade: '',
-    connection: '',
-    ...how,
-  }
+  const all: ResponseOut = { ...plainResponse, ...how }
   const out = Buffer.alloc(responseBound(head, all) + 7)
   return out.toString('latin1', 7, writeResponse(out, 7, head, all))
 }

@@ -3,18 +3,10 @@ import test from 'node:test'
 import { advance } from '../../src/model/advance.ts'
 import { emptyFleet, type Fleet } from '../../src/model/fleet.ts'
 import type { Adoptee, Effect, Event } from '../../src/model/protocol.ts'
-import { launch, settings } from './world.ts'
+import { exitOf, launch, settings } from './world.ts'
 
 const address = { host: '127.0.0.1', port: 20_001 }
-const exit = {
-  code: null,
-  signal: null,
-  error: null,
-  lastLine: null,
-  portTaken: false,
-  outOfMemory: false,
-  memory: null,
-}
+const exit = exitOf({})
 
 function adoptee(run: number, version: string, ready = true): Adoptee {
   return { run, pid: 100 + run, port: 20_000 + run, address: ready ? address : null, born: 0, launch: launch(version) }

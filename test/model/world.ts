@@ -67,7 +67,7 @@ export function launch(version: string): Launch {
   return { version, file: `/versions/${version}`, args: [], cwd: '/', source: `apps/${version}`, ...nothing }
 }
 
-const exitOf = (change: Partial<Exit>): Exit => {
+export const exitOf = (change: Partial<Exit>): Exit => {
   return {
     code: null,
     signal: null,

@@ -4,20 +4,12 @@ import os from 'node:os'
 import path from 'node:path'
 import test from 'node:test'
 import { systemClock } from '../../src/lib/clock.ts'
-import type { Announcement, Exit, Suspected } from '../../src/model/protocol.ts'
+import type { Announcement, Suspected } from '../../src/model/protocol.ts'
 import type { LostFlight } from '../../src/model/testimony.ts'
 import { Crashes } from '../../src/supervisor/crashes.ts'
-import { settings } from '../model/world.ts'
+import { exitOf, settings } from '../model/world.ts'
 
-const exit: Exit = {
-  code: 1,
-  signal: null,
-  error: null,
-  lastLine: null,
-  portTaken: false,
-  outOfMemory: false,
-  memory: null,
-}
+const exit = exitOf({ code: 1 })
 
 function flight(shape: string): LostFlight {
   return { id: 'x', method: 'GET', target: '/', shape, size: 0, age: 1, subject: null, answering: false, alone: false }
