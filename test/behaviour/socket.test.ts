@@ -44,6 +44,7 @@ test('an app that asks for a socket is served on it, restarted and replaced with
   const second = await ready(gateway, 'hello', since)
   assert.notEqual(second['socket'], socket)
   assert.equal((await ask(gateway, '/hello/')).status, 200)
+  await gateway.events.waitFor(({ state }) => state === 'crashed', 'the report', { since })
   const [table, crashes] = await Promise.all([gateway.folder.cli('status'), gateway.folder.cli('crashes')])
   assert.ok(table.stdout.includes(`listens on ${String(second['socket'])}`), table.stdout)
   assert.match(crashes.stdout, new RegExp(`hello run ${Number(first['run'])}: `))
