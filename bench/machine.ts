@@ -6,9 +6,7 @@ import { descriptorLimit, isPinned } from './processes.ts'
 /** What was measured on, as lines of Markdown. */
 export function describeMachine(versions: ReadonlyMap<string, string>): string[] {
   const [cpu] = os.cpus()
-  const pinned = isPinned()
-    ? 'load generator and app on CPU 0, gateways on CPU 1 (taskset)'
-    : 'nothing is pinned: taskset is missing'
+  const pinned = isPinned() ? 'load generator and app on CPU 0, gateways on CPU 1 (taskset)' : 'nothing is pinned'
   return [
     `- CPU: ${cpu?.model.trim() ?? 'unknown'}, ${os.cpus().length} cores${hypervisor()}; ${pinned}`,
     `- Kernel: ${os.type()} ${os.release()}, ${os.arch()}; ${Math.round(os.totalmem() / 2 ** 30)} GB memory; ${descriptorLimit()} file descriptors`,

@@ -83,7 +83,7 @@ async function measure(bench: Bench, workload: Workload, peer: Peer, { port, pid
     return
   }
   if (workload.halfOf !== undefined) {
-    const rate = halfRate(results, workload.halfOf, peer.name)
+    const rate = halfRate(results, workload, peer.name)
     // What is saturated by this rate has no latency worth telling.
     if (rate === null) return
     const [line] = await load.run(mode, { ...flags, rate }, pids)
@@ -96,10 +96,11 @@ async function measure(bench: Bench, workload: Workload, peer: Peer, { port, pid
   if (line) results.add(title, unit, peer.name, measuredOf(line, workload))
 }
 
-function halfRate(results: Results, of: string, peer: string): number | null {
-  const row = workloads.find(({ name }) => name === of)?.title ?? of
-  const ours = results.median(row, 'Quaymaster', ({ rate }) => rate)
-  const theirs = results.median(row, peer, ({ rate }) => rate)
+function halfRate(results: Results, { halfOf, halfFor }: Workload, peer: string): number | null {
+  const row = workloads.find(({ name }) => name === halfOf)?.title ?? ''
+  const rateOf = (name: string): number | null => results.median(row, name, ({ rate }) => rate)
+  const [ours, theirs] = [rateOf('Quaymaster'), rateOf(peer)]
+  if (halfFor === 'each') return theirs === null ? null : Math.round(theirs / 2)
   if (ours === null) throw new Error(`it needs "${row}" of Quaymaster in the same run`)
   return theirs !== null && theirs < ours * 0.6 ? null : Math.round(ours / 2)
 }

@@ -15,7 +15,9 @@ export interface Options {
 
 export const usage = `npm run bench -- [--quick] [--only get-64,log,memory,table] [--peers nginx,quaymaster] [--seconds 1.5]
 
-A run of all workloads with all peers, without --quick, writes bench/RESULTS.md; every other run only prints.`
+A run of all workloads with all peers, without --quick, writes bench/RESULTS.md; every other run only prints.
+Load and app have one CPU and the gateways another, which is the cheapest for those that would use several;
+BENCH_PIN=0 leaves all where the kernel puts them, as an operator would.`
 
 export function readOptions(argv: readonly string[]): Options {
   const { values } = parseArgs({

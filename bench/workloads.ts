@@ -20,8 +20,10 @@ export interface Workload {
   readonly apps?: number
   /** How often each peer has its turn, distant ones among them. Default: as often as the others, distant ones once. */
   readonly rounds?: number
-  /** An open loop at half of the rate at which Quaymaster is saturated in the workload of this name. */
+  /** An open loop at half of the rate at which `halfFor` is saturated in the workload of this name. */
   readonly halfOf?: string
+  /** Whose saturation that is: the same rate for all, or for each the half of its own. Default: ours. */
+  readonly halfFor?: 'ours' | 'each'
 }
 
 const get = { path: '/', conns: 64 }
@@ -81,6 +83,19 @@ export const workloads: readonly Workload[] = [
     flags: get,
     halfOf: 'get-64',
     paced: true,
+    // A hundredth of a second's answers is what a stall of a shared machine spoils: three rounds are not enough.
+    rounds: 9,
+  },
+  {
+    name: 'half-each',
+    title: 'get at half of its own saturation',
+    unit: 'request',
+    mode: 'requests',
+    flags: get,
+    halfOf: 'get-64',
+    halfFor: 'each',
+    paced: true,
+    rounds: 9,
   },
   {
     name: 'log-get',
