@@ -5,6 +5,7 @@ import type { ListeningSockets } from '../lib/running.ts'
 import type { Traffic } from '../model/protocol.ts'
 import { type RouteChange, runsOf } from '../model/route.ts'
 import { changeIndex, emptyIndex, type OwnIndex } from '../model/route-index.ts'
+import { tuneAccepted } from './accepted.ts'
 import { type Auth, Credentials } from './auth/tokens.ts'
 import { blame } from './blame.ts'
 import { Connection } from './connection.ts'
@@ -90,12 +91,12 @@ export class Gateway implements AsyncDisposable {
       },
     }
     // Half-open: a client that has said all it wants to say in a tunnel may still listen.
-    const settings = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }
     const lobby = new Lobby(room, (socket) => connections.add(new Connection(socket, front)))
     if (!options.waits) lobby.open()
     const create = (): Server =>
-      createServer({ ...settings, pauseOnConnect: lobby.isWaiting }, (socket) => lobby.admit(socket))
+      createServer({ allowHalfOpen: true, pauseOnConnect: lobby.isWaiting }, (socket) => lobby.admit(socket))
     const { servers, port } = await listen(create, options)
+    for (const server of servers) tuneAccepted(server)
     door.port = port
     door.cookie = `quaymaster-${port}`
     return new Gateway(options.host, port, door, index, servers, connections, sweep, lobby, options.inherited?.threads)
