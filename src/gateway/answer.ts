@@ -15,6 +15,7 @@ import {
 import { fieldLine } from '../http/write-head.ts'
 import type { Refusal } from '../model/admission.ts'
 import type { Connection } from './connection.ts'
+import type { Door } from './door.ts'
 import { dateLine } from './incoming.ts'
 import type { Asked } from './read-head.ts'
 import { allowed } from './verdict.ts'
@@ -45,18 +46,19 @@ export function answerOf({ code, detail, retryAfter, crash }: Refusal, { id, met
 /** Whom a response of ours is for. */
 interface Recipient extends Asking {
   readonly connection: Connection
+  readonly door: Pick<Door, 'clock' | 'timeouts'>
   readonly mayPersist: boolean
   readonly traffic: { in: number; out: number }
   status: number
 }
 
-/** Sends a response of our own; `done` is told whether the connection may serve on. */
+/** Sends a response of our own, for which the client has `timeouts.stall`; `done` is told whether the connection may serve on. */
 export function writeReply(to: Recipient, reply: Reply, last: boolean, done: (persist: boolean) => void): void {
-  const { connection, head, asked } = to
+  const { connection, head, asked, door } = to
   connection.stopBody()
   // Interim responses that came with what made this one necessary.
   connection.out.flush()
-  connection.deadline = Number.POSITIVE_INFINITY
+  connection.deadline = door.clock.now() + door.timeouts.stall
   const persist = !last && to.mayPersist && mayServeOn(head, asked, connection.bodyRead)
   const says = persist ? (head.minor === 0 ? 'keep-alive' : '') : 'close'
   to.status = reply.status

@@ -250,6 +250,7 @@ export class Delivery implements LinkUser<Link> {
     this.#parts = true
     const { connection, door, mayPersist } = this.#errand
     if (this.#parting === null || this.#link === null || this.#phase > tunnelling || this.#whole) return
+    connection.out.flush()
     const step = this.#parting.part(connection.socket, this.#link.socket, !mayPersist)
     if (step === 'leaving') connection.deadline = door.clock.now() + lingering
     if (step !== 'over') return
@@ -260,10 +261,9 @@ export class Delivery implements LinkUser<Link> {
   }
 
   #sent(): void {
-    const { connection, door } = this.#errand
     if (this.#phase <= awaiting) {
       this.#phase = awaiting
-      connection.deadline = until(door.clock, this.#route.response)
+      this.#errand.connection.deadline = until(this.#errand.door.clock, this.#route.response)
     }
     this.#link?.sent()
   }

@@ -96,7 +96,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
     if (asked.kind === 'refusal') {
       this.target = head.text(head.targetStart, head.targetEnd)
       this.asked = unreadAsked(this.target)
-      return this.refuse(refusalOf(asked))
+      return this.refuse(refusalOf(asked), true)
     }
     this.asked = asked
     this.target = asked.target
@@ -155,11 +155,10 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
 
   /** Waits for the app. */
   #hold(route: Route, time: number): void {
-    const { hold, want } = this.door
     // Ready by the table, but it refused us: a little later it may not, or the table will know better.
     const refused = route.target.kind === 'ready'
-    if (!refused) want(route.app)
-    this.#wait(route, hold, refused ? Math.min(time, retryAfter) : time, refused)
+    if (!refused) this.door.want(route.app)
+    this.#wait(route, this.door.hold, refused ? Math.min(time, retryAfter) : time, refused)
   }
 
   #wait(route: Route, hold: Hold, time: number, refused: boolean): void {
@@ -228,11 +227,11 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
     this.#finish(false)
   }
 
-  /** Tells the client what we decided ourselves, in the form it reads best. */
-  refuse(refused: Refusal): void {
+  /** Tells the client what we decided, in the form it reads best; `last`, where it is not known how the body is framed. */
+  refuse(refused: Refusal, last: boolean = isLast(refused.code)): void {
     this.story.note(refused.code, refused.detail)
     if (refused.route) this.app = refused.route.app
-    this.reply(answerOf(refused, this), isLast(refused.code))
+    this.reply(answerOf(refused, this), last)
   }
 
   /** A response of our own. */
@@ -274,7 +273,8 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
 
   late(now: number): void {
     if (this.#delivery) this.#delivery.late(now)
-    else tooSlow(this)
+    else if (this.status === 0) tooSlow(this)
+    else this.connection.socket.destroy()
   }
 
   drained(): void {

@@ -39,6 +39,7 @@ export function gather(it: Gatherer, then: () => void): void {
   connection.deadline = door.clock.now() + door.timeouts.body
   if (asked.expects && !connection.bodyRead && expectNothing(head)) {
     // RFC 9110 §10.1.1: it waits for this before it sends what we wait for, and the app needs not say it again.
+    connection.out.flush()
     connection.socket.write('HTTP/1.1 100 Continue\r\n\r\n')
   }
   connection.readBody(new Gathering(it, it.kept, then))

@@ -57,6 +57,18 @@ async function openWebSocket(streams = 0): Promise<Stage> {
 
 const goodbye = '\x88\x02\x03\xf4'
 
+test('a WebSocket that opens when its instance is to go already gets the head of the switch before the Close', async () => {
+  await using open = await stage('GET /hello/ws')
+  const { client, app } = open
+  // A frame before it is asked for, as some clients send it.
+  client.send('\x81\x80\0\0\0\0')
+  open.retire()
+  app.send('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+  const received = await client.until((text) => text.includes(goodbye) && text, 'the Close')
+  assert.match(received, /^HTTP\/1\.1 101 /)
+  assert.ok(received.endsWith(`\r\n\r\n${goodbye}`))
+})
+
 test('a WebSocket whose instance is to go gets a Close 1012 on both sides, masked for the app, and the instance is drained', async () => {
   await using open = await openWebSocket()
   const { client, app, front } = open
