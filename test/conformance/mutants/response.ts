@@ -311,7 +311,7 @@ export const response: readonly Mutant[] = [
   ]),
   mutant(91, 'an app may take its time to answer', [
     delivery,
-    'until(door.clock, this.#route.response)',
+    'until(this.#errand.door.clock, this.#route.response)',
     'until(door.clock, 0)',
   ]),
   mutant(91, 'a response that has begun may pause for ever', [
