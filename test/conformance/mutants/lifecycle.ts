@@ -59,7 +59,11 @@ export const lifecycle: readonly Mutant[] = [
     115,
     'a connection with a request in flight is idle',
     [connection, 'if (this.served !== null) return this.served.late(now)', ''],
-    [delivery, 'until(this.#errand.door.clock, this.#route.response)', 'door.clock.now() + door.timeouts.keepAlive'],
+    [
+      delivery,
+      'until(this.#errand.door.clock, this.#route.response)',
+      'this.#errand.door.clock.now() + this.#errand.door.timeouts.keepAlive',
+    ],
   ),
   mutant(116, 'an idle connection is kept as long as the app keeps it', [
     'gateway/idle.ts',

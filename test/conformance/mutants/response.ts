@@ -312,7 +312,7 @@ export const response: readonly Mutant[] = [
   mutant(91, 'an app may take its time to answer', [
     delivery,
     'until(this.#errand.door.clock, this.#route.response)',
-    'until(door.clock, 0)',
+    'until(this.#errand.door.clock, 0)',
   ]),
   mutant(91, 'a response that has begun may pause for ever', [
     delivery,
