@@ -4,16 +4,20 @@ import { DrillFleet } from '../src/cli/drill/fleet.ts'
 import { type Lesson, lessons } from '../src/cli/drill/lessons.ts'
 import { head, isLost, line, reasons, type Result, verdict } from '../src/cli/drill/report.ts'
 import { usageOf } from '../test/support/processes.ts'
-import { growth, liveHeap, openFiles, steady } from './growth.ts'
+import { growth, interpreted, liveHeap, openFiles, steady } from './growth.ts'
 
 /**
  * `npm run soak -- --minutes N`: every lesson of the drill, again and again, on one gateway; whether anything was lost,
  * and whether the gateway grows: its RSS, what is alive after its full collections, and its open files over the second
- * half, when everything has warmed up.
+ * half, when everything has warmed up. `--interpreted` leaves V8's compilers out, whose work looks like growth for hours.
  */
 
 const { values } = parseArgs({
-  options: { minutes: { type: 'string', default: '30' }, rate: { type: 'string', default: '500' } },
+  options: {
+    minutes: { type: 'string', default: '30' },
+    rate: { type: 'string', default: '500' },
+    interpreted: { type: 'boolean', default: false },
+  },
 })
 const minutes = Number(values.minutes)
 const began = performance.now()
@@ -21,7 +25,7 @@ const elapsed = (): number => (performance.now() - began) / 60_000
 
 const collections: (readonly [minute: number, live: number])[] = []
 await using fleet = await DrillFleet.raise(300, undefined, {
-  flags: steady,
+  flags: values.interpreted ? [...steady, ...interpreted] : steady,
   said(line) {
     const live = liveHeap(line)
     if (live !== null) collections.push([elapsed(), live])
