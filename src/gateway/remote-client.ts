@@ -3,31 +3,20 @@ import { type Duplex, Readable, Writable } from 'node:stream'
 
 import { persists } from '../http/fields.ts'
 import { type Framing, NONE, reframe } from '../http/framing.ts'
-import type { Head } from '../http/head.ts'
 import type { Refusal } from '../http/refusal.ts'
 import type { Field, FieldList } from '../http/rewrite.ts'
 import { fieldLine } from '../http/write-head.ts'
 import type { Refusal as Refused } from '../model/admission.ts'
-import type { Connection } from './connection.ts'
-import type { Home } from './door.ts'
 import { dateLine } from './incoming.ts'
-import type { Asked } from './read-head.ts'
+import type { Passage } from './outgoing.ts'
 import type { Client, ResponseHead } from './relay.ts'
 import type { BodySink } from './served.ts'
 import { refusalOf } from './verdict.ts'
 
 /** The exchange that is relayed to a remote host. */
-export interface Patron {
-  readonly connection: Connection
-  readonly head: Head
-  readonly asked: Asked
+export interface Patron extends Passage {
   readonly method: string
-  readonly id: string
-  readonly prefix: string
   readonly authority: string
-  readonly subject: string | null
-  readonly dropAuthorization: boolean
-  readonly door: Home
   readonly traffic: { in: number; out: number }
   readonly mayPersist: boolean
   readonly gone: AbortSignal
@@ -161,16 +150,6 @@ export class RemoteClient implements Client, BodySink {
       },
     })
   }
-}
-
-/** As a list of strings, for what works on those. */
-export function fieldsOfHead(head: Head): Field[] {
-  const fields: Field[] = []
-  for (let index = 0; index < head.count; index++) {
-    const name = head.text(head.nameStart(index), head.nameEnd(index))
-    fields.push([name, head.text(head.valueStart(index), head.valueEnd(index))])
-  }
-  return fields
 }
 
 function startLine(status: number, reason: string | null): string {

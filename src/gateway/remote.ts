@@ -1,9 +1,9 @@
 import { mapFields, type Mapping } from '../http/mapping.ts'
-import { requestFields, responseFields } from '../http/rewrite.ts'
+import { responseFields } from '../http/rewrite.ts'
 import { joinPath, stripPrefix } from '../http/target.ts'
 import type { Match } from '../model/route.ts'
-import { randomHex } from './chance.ts'
-import { fieldsOfHead, type Patron, RemoteClient } from './remote-client.ts'
+import { type Patron, RemoteClient } from './remote-client.ts'
+import { remoteFields } from './remote-fields.ts'
 import type { Destination, Outcome, RelayEngine } from './relay.ts'
 
 export interface Remote {
@@ -16,7 +16,7 @@ export interface Remote {
 
 /** Brings a request to a host we do not run. */
 export function relayRemote(patron: Patron, engine: RelayEngine, url: string, { route }: Match): Promise<Outcome> {
-  const { asked, head, connection, authority, prefix, door } = patron
+  const { asked, authority, prefix, door } = patron
   const { to, host, base } = remoteOf(url)
   const mapping: Mapping = {
     prefix,
@@ -25,22 +25,6 @@ export function relayRemote(patron: Patron, engine: RelayEngine, url: string, { 
     public: authority.toLowerCase(),
     reserved: door.cookie,
   }
-  const { origin } = connection
-  const port = origin.port ?? /:(\d+)$/.exec(authority)?.[1]
-  const fields = requestFields(fieldsOfHead(head), {
-    method: patron.method,
-    host,
-    publicHost: origin.host ?? authority,
-    publicPort: port === undefined ? door.port : Number(port),
-    client: origin.chain,
-    proto: origin.proto,
-    prefix,
-    requestId: patron.id,
-    traceparent: `00-${randomHex(16)}-${randomHex(8)}-01`,
-    subject: patron.subject,
-    dropAuthorization: patron.dropAuthorization,
-    cookie: door.cookie,
-  })
   const client = new RemoteClient(patron, (received) => {
     const mapped = mapFields(responseFields(received), mapping)
     const named = mapped.some(([name]) => name.toLowerCase() === 'x-request-id')
@@ -50,7 +34,7 @@ export function relayRemote(patron: Patron, engine: RelayEngine, url: string, { 
     to,
     method: patron.method,
     target: joinPath(base, stripPrefix(asked.path, prefix)) + asked.query,
-    fields,
+    fields: remoteFields(patron, host),
     framing: asked.framing,
     upgrade: asked.upgrade === '' ? [] : asked.upgrade.split(', '),
     expectContinue: asked.expects,

@@ -2,73 +2,6 @@
 export type Field = readonly [name: string, value: string]
 export type FieldList = readonly Field[]
 
-export interface Forwarding {
-  readonly method: string
-  /** What the Host field will say. */
-  readonly host: string
-  /** The authority the client asked for. */
-  readonly publicHost: string
-  readonly publicPort: number
-  /** For X-Forwarded-For. */
-  readonly client: string
-  readonly proto: 'http' | 'https'
-  /** What was stripped from the path, or empty. */
-  readonly prefix: string
-  readonly requestId: string
-  /** Used when the client sent no valid one. */
-  readonly traceparent: string
-  readonly subject: string | null
-  /** Whether the Authorization field was our own credential. */
-  readonly dropAuthorization: boolean
-  readonly cookie: string
-}
-
-/**
- * What an app gets of the fields of a request: hop-by-hop fields and what Connection nominates go first, so that a
- * client cannot nominate away what we add (CVE-2024-45410); then everything that could be taken for our word; then our
- * own. Framing, Connection and Upgrade are not in the result, the relay adds them anew.
- */
-export function requestFields(received: FieldList, how: Forwarding): Field[] {
-  const nominated = nominations(received)
-  const trace = traceOf(received)
-  const fields: Field[] = [['Host', how.host]]
-  for (const [name, value] of received) {
-    const lower = name.toLowerCase()
-    if (nominated.has(lower) || isOurs(lower)) continue
-    if (lower === 'te') {
-      if (
-        value
-          .toLowerCase()
-          .split(',')
-          .some((item) => item.trim() === 'trailers')
-      )
-        fields.push(['TE', 'trailers'])
-      continue
-    }
-    if (hopByHop.has(lower) || lower === 'content-length' || lower === 'expect') continue
-    if (lower === 'authorization' && how.dropAuthorization) continue
-    if (lower === 'tracestate' && trace === null) continue
-    if (lower === 'cookie') {
-      const rest = withoutCookie(value, how.cookie)
-      if (rest !== '') fields.push([name, rest])
-      continue
-    }
-    if (lower === 'max-forwards' && how.method === 'OPTIONS' && /^\d{1,9}$/.test(value)) {
-      fields.push([name, String(Math.max(0, Number(value) - 1))])
-      continue
-    }
-    fields.push([name, value])
-  }
-  fields.push(['X-Forwarded-For', how.client], ['X-Forwarded-Proto', how.proto])
-  fields.push(['X-Forwarded-Host', how.publicHost], ['X-Forwarded-Port', String(how.publicPort)])
-  if (how.prefix !== '') fields.push(['X-Forwarded-Prefix', how.prefix])
-  fields.push(['X-Request-Id', how.requestId], ['traceparent', trace ?? how.traceparent])
-  if (how.subject !== null) fields.push(['X-Auth-Subject', how.subject])
-  // RFC 9110 §7.6.3: an intermediary MUST add itself to the requests it forwards.
-  fields.push(['Via', '1.1 quaymaster'])
-  return fields
-}
-
 /** The end-to-end fields of a response: without hop-by-hop ones, what Connection nominates, and framing. */
 export function responseFields(received: FieldList): Field[] {
   const nominated = nominations(received)
@@ -180,12 +113,7 @@ function isOurs(lower: string): boolean {
   return canonical !== lower && aliased.has(canonical)
 }
 
-/** W3C Trace Context §3.2: one field, known shape, no all-zero id, version ff is never valid. */
-function traceOf(fields: FieldList): string | null {
-  const [value, ...more] = valuesOf(fields, 'traceparent')
-  return value !== undefined && more.length === 0 && validTraceparent(value) ? value : null
-}
-
+/** W3C Trace Context §3.2: known shape, no all-zero id, version ff is never valid. */
 export function validTraceparent(value: string): boolean {
   const parts = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?$/.exec(value)
   if (!parts || parts[1] === 'ff' || (parts[1] === '00' && parts[4] !== undefined)) return false

@@ -115,10 +115,10 @@ export const hygiene: readonly Mutant[] = [
     ['gateway/own.ts', 'door.attempts.wait(connection.origin.address', 'door.attempts.wait(connection.origin.peer'],
     ['gateway/own.ts', 'door.attempts.failed(connection.origin.address', 'door.attempts.failed(connection.origin.peer'],
   ),
-  mutant(55, 'a host we do not run is told of the proxy', [
-    'gateway/remote.ts',
-    'client: origin.chain',
-    'client: origin.peer',
+  mutant(55, 'a host we do not run is told nothing of the client', [
+    'gateway/remote-fields.ts',
+    '...fieldsIn(added), ',
+    '',
   ]),
   mutant(56, 'identity fields of a client pass', [
     writer,
