@@ -19,7 +19,7 @@ import { serveOwn, type Visitor } from './own.ts'
 import { authorityOf } from './outgoing.ts'
 import { type Asked, nothingAsked, readRequest, unreadAsked } from './read-head.ts'
 import type { Failure } from './relay.ts'
-import type { Patron } from './remote-client.ts'
+import type { Patron, RemoteClient } from './remote-client.ts'
 import { relayRemote } from './remote.ts'
 import { type Again, choose, none, retryAfter, Tries, type Tried } from './retry.ts'
 import type { Served } from './served.ts'
@@ -53,9 +53,8 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
   /** The authority the client used. */
   authority = ''
   instance = ''
-  /** Of a response relayed from a host we do not run: whether the connection may serve on, and who waits for `drain`. */
-  persist = false
-  drain: (() => void) | null = null
+  /** While it is relayed to a host we do not run. */
+  remote: RemoteClient | null = null
   /** Set while the app has a version on trial. */
   trial: Try | null = null
   kept: Kept | null = null
@@ -191,10 +190,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
   #sendRemote(match: Match, url: string): void {
     this.#aim(match, null)
     this.door.inflight.enter(this, this.door.clock.now())
-    relayRemote(this, this.door.remotes, url, match).then(
-      (outcome) => this.ended(outcome.kind === 'failed' ? outcome : null, this.persist),
-      (error: unknown) => this.failed(error),
-    )
+    relayRemote(this, this.door.remotes, url, match)
   }
 
   #aim({ route, prefix }: Match, run: number | null): void {
@@ -244,6 +240,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
     if (this.#over) return this.connection.served === this ? this.connection.abort(true) : undefined
     const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
     this.#delivery?.stop()
+    this.remote?.stop()
     const isFree = this.status === 0
     if (isFree) this.refuse(refusal('internal', 'The gateway failed; its log has more.'))
     this.story.note('internal', detail)
@@ -279,7 +276,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
 
   drained(): void {
     this.#delivery?.clientDrained()
-    this.drain?.()
+    this.remote?.clientDrained()
   }
 
   /** Its one journal entry, and the connection goes on if the client was told so: when another process accepts, too. */

@@ -6,11 +6,12 @@ import { type Framing, NONE, reframe } from '../http/framing.ts'
 import type { Refusal } from '../http/refusal.ts'
 import type { Field, FieldList } from '../http/rewrite.ts'
 import { fieldLine } from '../http/write-head.ts'
-import type { Refusal as Refused } from '../model/admission.ts'
+import type { ErrorCode } from '../lib/errors.ts'
 import { dateLine } from './incoming.ts'
 import type { Passage } from './outgoing.ts'
-import type { Client, ResponseHead } from './relay.ts'
+import type { Client, Failure, Outcome, ResponseHead } from './relay.ts'
 import type { BodySink } from './served.ts'
+import type { Fault } from './upload.ts'
 import { refusalOf } from './verdict.ts'
 
 /** The exchange that is relayed to a remote host. */
@@ -21,40 +22,82 @@ export interface Patron extends Passage {
   readonly mayPersist: boolean
   readonly gone: AbortSignal
   status: number
-  persist: boolean
-  refuse(refused: Refused): void
-  drain: (() => void) | null
+  /** While it is relayed. */
+  remote: RemoteClient | null
+  /** Over: null when the client has got its response. `persist`: the connection may serve on. */
+  ended(failure: Failure | null, persist: boolean): void
+  /** A mistake of ours. Twice is harmless. */
+  failed(error: unknown): void
 }
 
-/** One client as a relay over streams sees it. */
+/** One client as a relay over streams sees it, and one relay as the client's exchange does. */
 export class RemoteClient implements Client, BodySink {
   readonly body: Readable
-  /** Resolves when the response is out or the client is gone. */
-  readonly done: Promise<void>
   readonly #patron: Patron
   readonly #outbound: (fields: FieldList) => readonly Field[]
+  /** Ends the relay. */
+  readonly #ending = new AbortController()
+  /** Resolves when the response is out or there is nobody left to wait for it. */
+  readonly #done: Promise<void>
   readonly #finished: () => void
   #begun = false
+  #persist = false
   #closeDelimited = false
   #trailers = ''
   /** Goes on with the response when the client takes bytes again. */
   #drained: (() => void) | null = null
+  /** Why it was ended from this side. */
+  #fault: Fault | null = null
+  #isStopped = false
 
   constructor(patron: Patron, outbound: (fields: FieldList) => readonly Field[]) {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#patron = patron
     this.#outbound = outbound
-    this.done = promise
+    this.#done = promise
     this.#finished = resolve
-    patron.gone.addEventListener('abort', () => resolve(), { once: true })
-    patron.drain = () => {
-      const drained = this.#drained
-      this.#drained = null
-      drained?.()
-    }
     this.body = new Readable({ read: () => this.#read() })
     // A client that leaves in mid-body is told by the signal.
     this.body.on('error', () => {})
+    const { gone } = patron
+    const left = (): void => this.#end({ code: gone.reason as ErrorCode, detail: 'The exchange was ended.' })
+    if (gone.aborted) left()
+    else gone.addEventListener('abort', left, { once: true })
+  }
+
+  /** Aborted with an ErrorCode when the relay has to end. */
+  get signal(): AbortSignal {
+    return this.#ending.signal
+  }
+
+  /** What became of it at the host. What the client got so far stays in flight until it has it. */
+  async settle(outcome: Outcome): Promise<void> {
+    if (outcome.kind === 'answered') await this.#done
+    const patron = this.#patron
+    const { connection } = patron
+    const fault = this.#fault
+    patron.remote = null
+    // Whoever stopped it has answered instead.
+    if (this.#isStopped) return
+    if (outcome.kind === 'answered' && fault === null) return patron.ended(null, this.#persist)
+    // What comes of the body from now on is for the next try, or for nobody.
+    connection.stopBody()
+    const failure = outcome.kind === 'failed' ? outcome : brokenOff
+    patron.ended(fault === null ? failure : { ...failure, ...fault }, false)
+  }
+
+  /** Ends it without a word. */
+  stop(): void {
+    this.#isStopped = true
+    this.#ending.abort('internal' satisfies ErrorCode)
+    this.#finished()
+  }
+
+  /** The client takes bytes again. */
+  clientDrained(): void {
+    const drained = this.#drained
+    this.#drained = null
+    drained?.()
   }
 
   interim(status: number, fields: FieldList): void {
@@ -75,7 +118,7 @@ export class RemoteClient implements Client, BodySink {
           ? { kind: 'none', length: status === 204 ? -1 : (length ?? -1) }
           : reframe(length === null ? { kind: 'close', length: -1 } : { kind: 'length', length }, head.minor)
     this.#closeDelimited = framing.kind === 'close'
-    patron.persist =
+    this.#persist =
       patron.mayPersist && connection.bodyRead && framing.kind !== 'close' && persists(head, asked.options)
     patron.status = status
     const out = this.#outbound(fields)
@@ -83,7 +126,7 @@ export class RemoteClient implements Client, BodySink {
     if (!out.some(([name]) => name.toLowerCase() === 'date')) text += dateLine()
     if (framing.kind === 'chunked') text += 'Transfer-Encoding: chunked\r\n'
     else if (framing.length >= 0) text += `Content-Length: ${framing.length}\r\n`
-    if (!patron.persist) text += 'Connection: close\r\n'
+    if (!this.#persist) text += 'Connection: close\r\n'
     else if (head.minor === 0) text += 'Connection: keep-alive\r\n'
     connection.out.text(`${text}\r\n`, framing)
     connection.out.flush()
@@ -122,8 +165,19 @@ export class RemoteClient implements Client, BodySink {
     this.body.push(null)
   }
 
+  /** The client is told by what comes of the relay: with an answer of ours, or by the end of the one that has begun. */
   bodyBroken(refusal: Refusal): void {
-    this.#patron.refuse(refusalOf(refusal))
+    this.#end({ code: refusalOf(refusal).code, detail: refusal.detail })
+  }
+
+  /** The host hears of it at once, and the client sees that what it has of a response is not all. */
+  #end(fault: Fault): void {
+    if (this.#fault !== null || this.#isStopped) return
+    this.#fault = fault
+    this.#ending.abort(fault.code)
+    // The host's part may be over already.
+    if (this.#patron.status !== 0) this.#patron.connection.abort(this.#closeDelimited)
+    this.#finished()
   }
 
   /** The relay wants the body: nothing is read before. */
@@ -143,6 +197,8 @@ export class RemoteClient implements Client, BodySink {
         else this.#drained = callback
       },
       final: (callback) => {
+        // What is left of a request that has its response is not wanted.
+        connection.stopBody()
         connection.out.lastWith(this.#trailers)
         connection.out.flush()
         connection.out.emptied(() => this.#finished())
@@ -150,6 +206,16 @@ export class RemoteClient implements Client, BodySink {
       },
     })
   }
+}
+
+/** The host has answered, and the client has not got all of it. */
+const brokenOff: Failure = {
+  kind: 'failed',
+  code: 'client-left',
+  detail: '',
+  reached: 'answering',
+  silent: false,
+  reused: false,
 }
 
 function startLine(status: number, reason: string | null): string {

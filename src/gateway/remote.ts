@@ -4,7 +4,7 @@ import { joinPath, stripPrefix } from '../http/target.ts'
 import type { Match } from '../model/route.ts'
 import { type Patron, RemoteClient } from './remote-client.ts'
 import { remoteFields } from './remote-fields.ts'
-import type { Destination, Outcome, RelayEngine } from './relay.ts'
+import type { Destination, RelayEngine } from './relay.ts'
 
 export interface Remote {
   readonly to: Destination
@@ -14,8 +14,8 @@ export interface Remote {
   readonly base: string
 }
 
-/** Brings a request to a host we do not run. */
-export function relayRemote(patron: Patron, engine: RelayEngine, url: string, { route }: Match): Promise<Outcome> {
+/** Brings a request to a host we do not run; the patron hears how it has ended. */
+export function relayRemote(patron: Patron, engine: RelayEngine, url: string, { route }: Match): void {
   const { asked, authority, prefix, door } = patron
   const { to, host, base } = remoteOf(url)
   const mapping: Mapping = {
@@ -42,11 +42,11 @@ export function relayRemote(patron: Patron, engine: RelayEngine, url: string, { 
     timeouts: route.timeouts,
     traffic: patron.traffic,
   }
-  // A failure before the response head leaves the client to us; else what it got so far stays in flight until it has it.
-  return engine.relay(exchange, patron.gone).then(async (outcome) => {
-    if (outcome.kind === 'answered') await client.done
-    return outcome
-  })
+  patron.remote = client
+  engine
+    .relay(exchange, client.signal)
+    .then((outcome) => client.settle(outcome))
+    .catch((error: unknown) => patron.failed(error))
 }
 
 /** Reads the URL of a host we do not run. It was checked when the configuration was read; throws otherwise. */

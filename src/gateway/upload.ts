@@ -77,7 +77,8 @@ export class Upload implements BodySink {
   }
 }
 
-interface Fault {
+/** Why an exchange cannot go on. */
+export interface Fault {
   readonly code: ErrorCode
   readonly detail: string
 }

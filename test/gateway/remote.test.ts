@@ -1,8 +1,25 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
+import type { GatewayOptions } from '../../src/gateway/gateway.ts'
+import { RemoteClient } from '../../src/gateway/remote-client.ts'
 import { remoteOf } from '../../src/gateway/remote.ts'
-import { at, echo, type Echoed, ready, route, sent, startApp, startFront } from './kit.ts'
+import type { Route } from '../../src/model/route.ts'
+import {
+  type App,
+  at,
+  echo,
+  type Echoed,
+  type Front,
+  ready,
+  route,
+  sent,
+  startApp,
+  startFront,
+  startRaw,
+  token,
+  type Wire,
+} from './kit.ts'
 
 test('a remote target gets its own host, its base path in front and the prefix stripped', async () => {
   await using there = await startApp(echo)
@@ -95,6 +112,84 @@ test('what a client may say for itself reaches a remote target, without what is 
   assert.doesNotMatch(only.body, /secret/)
   assert.deepEqual([sent(only, 'cookie'), sent(only, 'tracestate')], [[], []])
 })
+
+const auth = `Host: h\r\nX-API-Token: ${token}\r\n`
+const chunked = `HTTP/1.1\r\n${auth}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`
+const begun = 'HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\nbegun'
+
+/** A host that answers with these bytes as soon as it has got something, and the connections it has had. */
+async function startHost(bytes: string): Promise<App & { first: Promise<Wire> }> {
+  const { promise: first, resolve } = Promise.withResolvers<Wire>()
+  const app = await startRaw((wire) => {
+    wire.socket.once('data', () => {
+      if (bytes !== '') wire.send(bytes)
+      resolve(wire)
+    })
+  })
+  return Object.assign(app, { first })
+}
+
+async function startRemote(app: App, more: Partial<Route> = {}, options: Partial<GatewayOptions> = {}): Promise<Front> {
+  const front = await startFront(options)
+  front.routes([route('docs', { kind: 'remote', url: `http://127.0.0.1:${app.port}` }, more)])
+  return front
+}
+
+test('a broken upload to a remote target is a 400, and the host is left at once', async () => {
+  await using host = await startHost('')
+  await using front = await startRemote(host)
+  const wire = await front.wire()
+  wire.send(`POST /docs/ ${chunked}`)
+  const there = await host.first
+  wire.send('XYZ\r\n')
+  const response = await wire.response('POST')
+  assert.equal(response.status, 400)
+  assert.match(String(response.json()['detail']), /chunk/)
+  await there.untilEnded()
+  await wire.untilEnded()
+  assert.equal(wire.received, '')
+  const { error, status } = await front.exchange(({ app }) => app === 'docs')
+  assert.deepEqual([status, error?.code], [400, 'bad-framing'])
+  assert.deepEqual(front.gateway.inflight(), [])
+})
+
+test('an upload that breaks while its answer comes ends that, and nothing is written into it', async () => {
+  await using host = await startHost(begun)
+  await using front = await startRemote(host)
+  const wire = await front.wire()
+  wire.send(`POST /docs/ ${chunked}`)
+  await wire.until((text) => text.endsWith('begun'), 'the beginning of the answer')
+  wire.send('XYZ\r\n')
+  assert.match(await wire.untilEnded(), /^HTTP\/1\.1 200 [\s\S]*\r\n\r\nbegun$/)
+  await (await host.first).untilEnded()
+  const { error, status } = await front.exchange(({ app }) => app === 'docs')
+  assert.deepEqual([status, error?.code], [200, 'bad-framing'])
+})
+
+for (const [when, answer, seen] of [
+  ['before its answer', '', /^HTTP\/1\.1 500 (?:(?!HTTP\/1\.1)[\s\S])*$/],
+  ['while its answer comes', begun, /^(HTTP\/1\.1 200 [\s\S]*\r\n\r\nbegun)?$/],
+] as const) {
+  test(`a mistake of ours in an upload to a remote target ${when} ends that request at both ends`, async (t) => {
+    await using host = await startHost(answer)
+    await using front = await startRemote(host)
+    const wire = await front.wire()
+    wire.send(`POST /docs/ ${chunked}`)
+    const there = await host.first
+    if (answer !== '') await wire.until((text) => text.endsWith('begun'), 'the beginning of the answer')
+    t.mock.method(RemoteClient.prototype, 'bodyData', () => {
+      throw new Error('a mistake')
+    })
+    wire.send('5\r\nhello\r\n')
+    assert.match(await wire.untilEnded(), seen)
+    await there.untilEnded()
+    const { error } = await front.exchange(({ app }) => app === 'docs')
+    assert.equal(error?.code, 'internal')
+    assert.match(error?.detail ?? '', /a mistake/)
+    assert.equal(front.exchanges.length, 1)
+    assert.deepEqual(front.gateway.inflight(), [])
+  })
+}
 
 test('remoteOf reads a URL', () => {
   assert.deepEqual(remoteOf('https://docs.example.com/base/'), {
