@@ -80,11 +80,9 @@ function checkApp(path: readonly Key[], app: unknown, defaults: unknown): Findin
     findings.push(finding([...path, 'target'], reason))
   }
   if (at(app, 'target') !== undefined) {
-    const idle = [['limits'], ['replay'], ['timeouts', 'idle'], ['timeouts', 'total']].filter(
-      (key) => at(app, ...key) !== undefined,
-    )
+    const idle = ['limits', 'replay'].filter((key) => at(app, key) !== undefined)
     const reason = 'is not for an app with target: it is relayed to, not run'
-    findings.push(...idle.map((key) => finding([...path, ...key], reason)))
+    findings.push(...idle.map((key) => finding([...path, key], reason)))
   }
   const streams = delay(app, defaults, 'stop', 'streams', 0)
   const drain = delay(app, defaults, 'stop', 'drain', 10_000)

@@ -270,6 +270,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
 
   late(now: number): void {
     if (this.#delivery) this.#delivery.late(now)
+    else if (this.remote) this.remote.late()
     else if (this.status === 0) tooSlow(this)
     else this.connection.socket.destroy()
   }

@@ -63,7 +63,6 @@ class StandIn {
   #outgoing: ClientRequest | null = null
   #incoming: IncomingMessage | null = null
   #stopUpload = (): void => {}
-  #timer: NodeJS.Timeout | undefined
   #reached: 'nothing' | 'sent' | 'answering' = 'nothing'
   #bytesBefore = 0
   #over = false
@@ -133,7 +132,6 @@ class StandIn {
     // A response that is destroyed under our hands tells so on itself, and nothing else listens.
     incoming.on('error', () => {})
     if (this.#over) return void incoming.destroy()
-    clearTimeout(this.#timer)
     this.#incoming = incoming
     const fields = fieldsOf(incoming.rawHeaders)
     const status = incoming.statusCode ?? 0
@@ -169,12 +167,9 @@ class StandIn {
   #send(outgoing: ClientRequest): void {
     if (this.#over) return
     this.#reached = 'sent'
-    const { client, framing, timeouts, traffic } = this.#exchange
-    outgoing.once('finish', () => {
-      if (timeouts.response === 0 || this.#over || this.#incoming) return
-      const late = `The app did not answer within ${timeouts.response} ms.`
-      this.#timer = setTimeout(() => this.fail('response-timeout', late), timeouts.response)
-    })
+    const { client, framing, traffic } = this.#exchange
+    client.sending()
+    outgoing.once('finish', () => !this.#over && client.sent())
     if (framing.kind === 'none') return void outgoing.end()
     // The head at once; not `flushHeaders`, which writes bytes above 0x7f as UTF-8.
     outgoing.write('', 'latin1')
@@ -184,7 +179,6 @@ class StandIn {
   }
 
   #switched(incoming: IncomingMessage, socket: Duplex, head: Buffer): void {
-    clearTimeout(this.#timer)
     // Whoever is handed a detached socket answers for its errors.
     socket.on('error', () => socket.destroy())
     const fields = fieldsOf(incoming.rawHeaders)
@@ -200,7 +194,8 @@ class StandIn {
     this.#destroy = () => socket.destroy()
     socket.allowHalfOpen = true
     if (head.length > 0) socket.unshift(head)
-    void tunnel(client.switchProtocols(fields), socket, traffic).then(() => this.#finish({ kind: 'answered' }))
+    const joined = tunnel(client.switchProtocols(fields), socket, traffic, () => client.tunnelled())
+    void joined.then(() => this.#finish({ kind: 'answered' }))
   }
 
   #failed(error: Error & { code?: string }): void {
@@ -219,7 +214,6 @@ class StandIn {
   #finish(outcome: Outcome): void {
     if (this.#over) return
     this.#over = true
-    clearTimeout(this.#timer)
     this.#signal.removeEventListener('abort', this.#onAbort)
     this.#stopUpload()
     // After a complete exchange the socket is already the pool's again and this does nothing.

@@ -24,7 +24,8 @@ export interface RelayExchange {
   readonly upgrade: readonly string[]
   readonly expectContinue: boolean
   readonly client: Client
-  readonly timeouts: { readonly connect: number; readonly response: number }
+  /** What it waits for once the connection stands is for the client to limit, by the signal. */
+  readonly timeouts: { readonly connect: number }
   /** Body bytes, counted as they move. */
   readonly traffic: { in: number; out: number }
 }
@@ -41,6 +42,10 @@ export interface Destination {
 export interface Client {
   /** The request's body; nothing is read before somebody listens. */
   readonly body: Readable
+  /** The connection stands, and the request begins to be sent. */
+  sending(): void
+  /** The last byte of it is with the kernel. */
+  sent(): void
   /** Passes on an interim response. */
   interim(status: number, fields: FieldList): void
   /** Sends the response head at once. The relay writes and ends the result. */
@@ -49,6 +54,8 @@ export interface Client {
   trailers(fields: FieldList): void
   /** Sends 101; from then on the bytes are the client's own, in both directions. */
   switchProtocols(fields: FieldList): Duplex
+  /** Bytes went through the tunnel. */
+  tunnelled(): void
   /** The response cannot be completed: the client must see that, never a clean end. */
   abort(): void
 }

@@ -7,9 +7,11 @@ import type { Refusal } from '../http/refusal.ts'
 import type { Field, FieldList } from '../http/rewrite.ts'
 import { fieldLine } from '../http/write-head.ts'
 import type { ErrorCode } from '../lib/errors.ts'
+import type { TimeoutSettings } from '../model/settings.ts'
 import { dateLine } from './incoming.ts'
 import type { Passage } from './outgoing.ts'
 import type { Client, Failure, Outcome, ResponseHead } from './relay.ts'
+import { RemoteWait } from './remote-wait.ts'
 import type { BodySink } from './served.ts'
 import type { Fault } from './upload.ts'
 import { refusalOf } from './verdict.ts'
@@ -20,6 +22,8 @@ export interface Patron extends Passage {
   readonly authority: string
   readonly traffic: { in: number; out: number }
   readonly mayPersist: boolean
+  /** When its head was there, on the clock. */
+  readonly since: number
   readonly gone: AbortSignal
   status: number
   /** While it is relayed. */
@@ -35,6 +39,7 @@ export class RemoteClient implements Client, BodySink {
   readonly body: Readable
   readonly #patron: Patron
   readonly #outbound: (fields: FieldList) => readonly Field[]
+  readonly #wait: RemoteWait
   /** Ends the relay. */
   readonly #ending = new AbortController()
   /** Resolves when the response is out or there is nobody left to wait for it. */
@@ -50,10 +55,11 @@ export class RemoteClient implements Client, BodySink {
   #fault: Fault | null = null
   #isStopped = false
 
-  constructor(patron: Patron, outbound: (fields: FieldList) => readonly Field[]) {
+  constructor(patron: Patron, timeouts: TimeoutSettings, outbound: (fields: FieldList) => readonly Field[]) {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#patron = patron
     this.#outbound = outbound
+    this.#wait = new RemoteWait(patron, timeouts, (fault) => this.#end(fault))
     this.#done = promise
     this.#finished = resolve
     this.body = new Readable({ read: () => this.#read() })
@@ -79,25 +85,43 @@ export class RemoteClient implements Client, BodySink {
     patron.remote = null
     // Whoever stopped it has answered instead.
     if (this.#isStopped) return
+    this.#wait.over()
     if (outcome.kind === 'answered' && fault === null) return patron.ended(null, this.#persist)
     // What comes of the body from now on is for the next try, or for nobody.
     connection.stopBody()
     const failure = outcome.kind === 'failed' ? outcome : brokenOff
-    patron.ended(fault === null ? failure : { ...failure, ...fault }, false)
+    if (fault === null) return patron.ended(failure, false)
+    // There is no answer for who has left or does not listen, even if none has begun.
+    const reached = fault.code === 'client-left' ? 'answering' : failure.reached
+    patron.ended({ ...failure, ...fault, reached }, false)
   }
 
   /** Ends it without a word. */
   stop(): void {
     this.#isStopped = true
+    this.#wait.over()
     this.#ending.abort('internal' satisfies ErrorCode)
     this.#finished()
   }
 
   /** The client takes bytes again. */
   clientDrained(): void {
+    this.#wait.passed(true)
     const drained = this.#drained
     this.#drained = null
     drained?.()
+  }
+
+  late(): void {
+    this.#wait.late()
+  }
+
+  sending(): void {
+    this.#wait.sending()
+  }
+
+  sent(): void {
+    this.#wait.sent()
   }
 
   interim(status: number, fields: FieldList): void {
@@ -121,6 +145,7 @@ export class RemoteClient implements Client, BodySink {
     this.#persist =
       patron.mayPersist && connection.bodyRead && framing.kind !== 'close' && persists(head, asked.options)
     patron.status = status
+    this.#wait.answering()
     const out = this.#outbound(fields)
     let text = startLine(status, reason) + lines(out)
     if (!out.some(([name]) => name.toLowerCase() === 'date')) text += dateLine()
@@ -129,7 +154,7 @@ export class RemoteClient implements Client, BodySink {
     if (!this.#persist) text += 'Connection: close\r\n'
     else if (head.minor === 0) text += 'Connection: keep-alive\r\n'
     connection.out.text(`${text}\r\n`, framing)
-    connection.out.flush()
+    this.#wait.passed(connection.out.flush())
     return this.#sink()
   }
 
@@ -145,7 +170,13 @@ export class RemoteClient implements Client, BodySink {
     connection.out.text(`${startLine(101, null)}${all}\r\n`, NONE)
     connection.out.flush()
     this.#finished()
-    return connection.detach()
+    const socket = connection.detach()
+    this.#wait.tunnelling()
+    return socket
+  }
+
+  tunnelled(): void {
+    this.#wait.passed(true)
   }
 
   abort(): void {
@@ -163,6 +194,7 @@ export class RemoteClient implements Client, BodySink {
 
   bodyWhole(): void {
     this.body.push(null)
+    this.#wait.read()
   }
 
   /** The client is told by what comes of the relay: with an answer of ours, or by the end of the one that has begun. */
@@ -176,7 +208,7 @@ export class RemoteClient implements Client, BodySink {
     this.#fault = fault
     this.#ending.abort(fault.code)
     // The host's part may be over already.
-    if (this.#patron.status !== 0) this.#patron.connection.abort(this.#closeDelimited)
+    if (this.#patron.status !== 0 || fault.code === 'client-left') this.#patron.connection.abort(this.#closeDelimited)
     this.#finished()
   }
 
@@ -193,7 +225,9 @@ export class RemoteClient implements Client, BodySink {
     return new Writable({
       write: (chunk: Buffer, _encoding, callback) => {
         connection.out.data(chunk, 0, chunk.length)
-        if (connection.out.flush()) callback()
+        const more = connection.out.flush()
+        this.#wait.passed(more)
+        if (more) callback()
         else this.#drained = callback
       },
       final: (callback) => {
@@ -201,6 +235,7 @@ export class RemoteClient implements Client, BodySink {
         connection.stopBody()
         connection.out.lastWith(this.#trailers)
         connection.out.flush()
+        this.#wait.leaving()
         connection.out.emptied(() => this.#finished())
         callback()
       },

@@ -25,7 +25,8 @@ export function relayRemote(patron: Patron, engine: RelayEngine, url: string, { 
     public: authority.toLowerCase(),
     reserved: door.cookie,
   }
-  const client = new RemoteClient(patron, (received) => {
+  const fields = remoteFields(patron, host)
+  const client = new RemoteClient(patron, route.timeouts, (received) => {
     const mapped = mapFields(responseFields(received), mapping)
     const named = mapped.some(([name]) => name.toLowerCase() === 'x-request-id')
     return named ? mapped : [...mapped, ['X-Request-Id', patron.id]]
@@ -34,7 +35,7 @@ export function relayRemote(patron: Patron, engine: RelayEngine, url: string, { 
     to,
     method: patron.method,
     target: joinPath(base, stripPrefix(asked.path, prefix)) + asked.query,
-    fields: remoteFields(patron, host),
+    fields,
     framing: asked.framing,
     upgrade: asked.upgrade === '' ? [] : asked.upgrade.split(', '),
     expectContinue: asked.expects,

@@ -8,11 +8,22 @@ export const lingering = 2_000
 
 /**
  * Joins two connections byte for byte until both are closed. A half-close is passed on and the other direction goes
- * on; an error on one side ends both. No idle limit: TCP keep-alive finds a peer that is gone.
+ * on; an error on one side ends both. `passed` is for whoever limits how long nothing may go through.
  */
-export function tunnel(client: Duplex, upstream: Duplex, traffic: { in: number; out: number }): Promise<void> {
-  pump(client, upstream, (bytes) => (traffic.in += bytes))
-  pump(upstream, client, (bytes) => (traffic.out += bytes))
+export function tunnel(
+  client: Duplex,
+  upstream: Duplex,
+  traffic: { in: number; out: number },
+  passed: () => void,
+): Promise<void> {
+  pump(client, upstream, (bytes) => {
+    traffic.in += bytes
+    passed()
+  })
+  pump(upstream, client, (bytes) => {
+    traffic.out += bytes
+    passed()
+  })
   return new Promise((resolve) => {
     let closed = 0
     const couple = (one: Duplex, other: Duplex): void => {

@@ -19,20 +19,20 @@ interface Uploader {
  * The body of one request on its way to an app; the head leaves together with what is at hand. An app that refuses an
  * upload answers and closes, and its answer is read although a write has failed, see `Link` (RFC 9112 §9.3).
  */
-export class Upload implements BodySink {
+export class Upload implements BodySink, Course {
+  seen: number
+  stuck = 0
   readonly #connection: Connection
   readonly #link: Link
   readonly #uploader: Uploader
   readonly #kept: Kept | null
-  #received = 0
-  #stuck = 0
 
   constructor(connection: Connection, link: Link, uploader: Uploader, kept: Kept | null) {
     this.#connection = connection
     this.#link = link
     this.#uploader = uploader
     this.#kept = kept
-    this.#received = connection.received
+    this.seen = connection.received
   }
 
   start(): void {
@@ -43,15 +43,7 @@ export class Upload implements BodySink {
 
   /** It had `timeouts.body` ms since it began or was last asked. */
   late(isChunked: boolean, timeouts: ClientTimeouts): Fault | null {
-    const { received, isPaused } = this.#connection
-    const { stuck, fault } = judgeUpload(
-      { came: received - this.#received, isPaused, isChunked },
-      this.#stuck,
-      timeouts,
-    )
-    this.#received = received
-    this.#stuck = stuck
-    return fault
+    return lateUpload(this, this.#connection, isChunked, timeouts)
   }
 
   bodyData(bytes: Buffer, start: number, end: number): void {
@@ -81,6 +73,27 @@ export class Upload implements BodySink {
 export interface Fault {
   readonly code: ErrorCode
   readonly detail: string
+}
+
+/** How far a body had come when it was last looked at. */
+export interface Course {
+  /** Bytes of it that had been read. */
+  seen: number
+  /** For how long nobody has taken any of it, in ms. */
+  stuck: number
+}
+
+/** Looks at a body on its way, whoever it is for, `timeouts.body` ms after the last time. */
+export function lateUpload(
+  course: Course,
+  { received, isPaused }: Connection,
+  isChunked: boolean,
+  timeouts: ClientTimeouts,
+): Fault | null {
+  const { stuck, fault } = judgeUpload({ came: received - course.seen, isPaused, isChunked }, course.stuck, timeouts)
+  course.seen = received
+  course.stuck = stuck
+  return fault
 }
 
 /** What was seen of a body in the last `timeouts.body` ms. */

@@ -205,7 +205,6 @@ export default defineConfig({
       '12 apps.up.target cannot be set together with command: an app is either run or only relayed to',
       '12 apps.up.limits is not for an app with target: it is relayed to, not run',
       '12 apps.up.replay is not for an app with target: it is relayed to, not run',
-      '12 apps.up.timeouts.total is not for an app with target: it is relayed to, not run',
       '12 apps.up.stop.streams makes streams end (within 20000ms) after the drain is over (10000ms)',
       '12 apps.up.restart.min makes the first delay (60000ms) longer than the longest (30000ms)',
       '13 apps.deep.path is reserved: /-/ belongs to the gateway',

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 
 import type { GatewayOptions } from '../../src/gateway/gateway.ts'
 import { RemoteClient } from '../../src/gateway/remote-client.ts'
 import { remoteOf } from '../../src/gateway/remote.ts'
 import type { Route } from '../../src/model/route.ts'
+import { eventually } from '../support/wait.ts'
 import {
   type App,
   at,
@@ -190,6 +192,165 @@ for (const [when, answer, seen] of [
     assert.deepEqual(front.gateway.inflight(), [])
   })
 }
+
+const limits = { head: 15_000, body: 200, bodyRate: 1_000, keepAlive: 5_000, stall: 400, tunnel: 0 }
+const none = { connect: 1_000, response: 0, idle: 0, total: 0 }
+
+/** What the client was told and what the journal has, once the host has been left. */
+async function comesOf(front: Front, host: { first: Promise<Wire> }, wire: Wire): Promise<unknown[]> {
+  const text = await wire.untilEnded()
+  await (await host.first).untilEnded()
+  const { error, status } = await front.exchange(({ app }) => app === 'docs')
+  assert.deepEqual(front.gateway.inflight(), [])
+  return [/^HTTP\/1\.1 (\d+)/.exec(text)?.[1], status, error?.code, error?.source]
+}
+
+for (const framing of ['Content-Length: 1000', 'Transfer-Encoding: chunked']) {
+  test(`a body for a remote target that does not come is a 408, with ${framing}`, async () => {
+    await using host = await startHost('')
+    await using front = await startRemote(host, {}, { timeouts: limits })
+    const wire = await front.wire()
+    wire.send(`POST /docs/ HTTP/1.1\r\n${auth}${framing}\r\n\r\n5\r\nhello\r\n`)
+    assert.deepEqual(await comesOf(front, host, wire), ['408', 408, 'request-timeout', 'client'])
+  })
+}
+
+test('a body that stops behind the beginning of an answer is not waited for any longer than that answer', async () => {
+  await using host = await startHost(begun)
+  await using front = await startRemote(host, { timeouts: { ...none, idle: 300 } }, { timeouts: limits })
+  const wire = await front.wire()
+  wire.send(`POST /docs/ ${chunked}`)
+  assert.deepEqual(await comesOf(front, host, wire), ['200', 200, 'response-timeout', 'app'])
+})
+
+test('a remote target that takes nothing of a body is left after a while, and the client is not blamed', async () => {
+  const { promise: first, resolve } = Promise.withResolvers<Wire>()
+  await using host = await startRaw((wire) => {
+    wire.socket.pause()
+    resolve(wire)
+  })
+  await using front = await startRemote(host, {}, { timeouts: limits })
+  const wire = await front.wire()
+  const size = 20_000_000
+  wire.send(`POST /docs/ HTTP/1.1\r\n${auth}Content-Length: ${size}\r\n\r\n`)
+  wire.send('a'.repeat(size))
+  assert.match(await wire.untilEnded(), /^(HTTP\/1\.1 504 |$)/)
+  const { error, status } = await front.exchange(({ app }) => app === 'docs')
+  assert.deepEqual([status, error?.code], [504, 'response-timeout'])
+  const there = await first
+  there.socket.resume()
+  await there.untilEnded()
+})
+
+test('a response of a remote target that stops coming is cut off', async () => {
+  await using host = await startHost(begun)
+  await using front = await startRemote(host, { timeouts: { ...none, idle: 300 } })
+  const wire = await front.wire()
+  wire.send(`GET /docs/ HTTP/1.1\r\n${auth}\r\n`)
+  assert.deepEqual(await comesOf(front, host, wire), ['200', 200, 'response-timeout', 'app'])
+  assert.match(wire.received, /\r\n\r\nbegun$/)
+})
+
+test('a response of a remote target that goes on or waits for its client is not cut off', async () => {
+  const size = 12_000_000
+  await using host = await startApp((request, response) => {
+    response.setHeader('Content-Length', request.url === '/long' ? size : 12)
+    if (request.url === '/long') return void response.end('y'.repeat(size))
+    let left = 12
+    const timer = setInterval(() => {
+      if (--left > 0) return void response.write('x')
+      clearInterval(timer)
+      response.end('x')
+    }, 100)
+  })
+  await using front = await startRemote(host, { timeouts: { ...none, idle: 400 } })
+  assert.equal((await front.ask('GET /docs/')).body, 'x'.repeat(12))
+  const reader = await front.wire()
+  reader.socket.pause()
+  reader.send(`GET /docs/long HTTP/1.1\r\n${auth}\r\n`)
+  // Longer than the response may pause, and nothing else tells that it is not cut off.
+  await delay(1_000)
+  reader.socket.resume()
+  await reader.until((text) => text.length > size, 'the whole response')
+  await eventually(() => front.exchanges.length === 2, { what: 'the second entry' })
+  assert.deepEqual(
+    front.exchanges.map(({ error }) => error),
+    [null, null],
+  )
+})
+
+test('a client that takes nothing of the response of a remote target is gone after a while', async () => {
+  const size = 100_000_000
+  await using host = await startHost(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n${'y'.repeat(size)}`)
+  await using front = await startRemote(host, {}, { timeouts: limits })
+  const wire = await front.wire()
+  wire.socket.pause()
+  wire.send(`GET /docs/ HTTP/1.1\r\n${auth}\r\n`)
+  const { error, status } = await front.exchange(({ app }) => app === 'docs')
+  assert.deepEqual([status, error?.code], [499, 'client-left'])
+  await (await host.first).untilEnded()
+  wire.socket.resume()
+  assert.ok((await wire.untilEnded()).length < size)
+})
+
+for (const [when, answer, told] of [
+  ['that brings no answer is a 504', '', ['504', 504, 'response-timeout', 'app']],
+  ['whose answer has begun is cut off', begun, ['200', 200, 'response-timeout', 'app']],
+] as const) {
+  test(`an exchange with a remote target has its time: one ${when}`, async () => {
+    await using host = await startHost(answer)
+    await using front = await startRemote(host, { timeouts: { ...none, total: 300 } })
+    const wire = await front.wire()
+    wire.send(`GET /docs/ HTTP/1.1\r\n${auth}Connection: close\r\n\r\n`)
+    assert.deepEqual(await comesOf(front, host, wire), told)
+  })
+}
+
+test('what a remote target has answered in time leaves no limit behind on its connection', async () => {
+  await using host = await startApp((_, response) => void response.end('ok'))
+  await using front = await startRemote(host, { timeouts: { connect: 300, response: 300, idle: 300, total: 300 } })
+  const wire = await front.wire()
+  for (let turn = 0; turn < 3; turn += 1) {
+    wire.send(`POST /docs/ HTTP/1.1\r\n${auth}Content-Length: 2\r\n\r\nhi`)
+    assert.equal((await wire.response('POST')).body, 'ok')
+    await delay(400)
+  }
+  assert.equal(wire.ended, false)
+})
+
+test('a handshake that does not come to its end is a connection that was not accepted in time', async () => {
+  await using host = await startHost('')
+  await using front = await startFront()
+  const target = { kind: 'remote', url: `https://127.0.0.1:${host.port}` } as const
+  front.routes([route('docs', target, { timeouts: { ...none, connect: 300 } })])
+  const response = await front.ask('GET /docs/')
+  assert.equal(response.status, 504)
+  await (await host.first).untilEnded()
+  assert.equal((await front.exchange(({ app }) => app === 'docs')).error?.code, 'connect-timeout')
+})
+
+test('a tunnel to a remote target through which nothing goes is closed at both ends, one in use is not', async () => {
+  const upgrade = 'Connection: Upgrade\r\nUpgrade: echo\r\n'
+  const accepted = `HTTP/1.1 101 Switching Protocols\r\n${upgrade}\r\n`
+  await using host = await startHost(accepted)
+  // What it takes in all is not meant for tunnels.
+  const more = { timeouts: { ...none, idle: 200, total: 200 } }
+  await using front = await startRemote(host, more, { timeouts: { ...limits, tunnel: 600 } })
+  const wire = await front.wire()
+  wire.send(`GET /docs/ HTTP/1.1\r\n${auth}${upgrade}\r\n`)
+  await wire.until((text) => text.endsWith('\r\n\r\n'), 'the 101')
+  const there = await host.first
+  for (let turn = 1; turn <= 6; turn += 1) {
+    const [from, to] = turn % 2 === 0 ? [wire, there] : [there, wire]
+    const before = to.received.length
+    from.send('x')
+    await to.until((text) => text.length > before, 'a byte through the tunnel')
+    await delay(200)
+  }
+  await Promise.all([wire.untilEnded(), there.untilEnded()])
+  const { error, status } = await front.exchange(({ app }) => app === 'docs')
+  assert.deepEqual([status, error], [101, null])
+})
 
 test('remoteOf reads a URL', () => {
   assert.deepEqual(remoteOf('https://docs.example.com/base/'), {
