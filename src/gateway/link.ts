@@ -12,7 +12,7 @@ import type { LinkOwner, LinkUser } from './link-user.ts'
 import { Outlet } from './outlet.ts'
 
 /** Interim responses to one request. Two are usual; an app that sends them for ever would never be late. */
-const maxInterim = 64
+export const maxInterim = 64
 
 const idle = 0
 const awaiting = 1

@@ -4,8 +4,9 @@ import type { TLSSocket } from 'node:tls'
 
 import { createProxyServer, type ProxyServer } from 'http-proxy-3'
 
-import { fieldsOf, itemsOf, trailerFields, valuesOf } from '../http/rewrite.ts'
+import { type FieldList, fieldsOf, itemsOf, trailerFields, valuesOf } from '../http/rewrite.ts'
 import type { ErrorCode } from '../lib/errors.ts'
+import { maxInterim } from './link.ts'
 import { Pools } from './pools.ts'
 import { pump } from './pump.ts'
 import type { Outcome, Relay, RelayEngine, RelayExchange } from './relay.ts'
@@ -65,6 +66,7 @@ class StandIn {
   #stopUpload = (): void => {}
   #reached: 'nothing' | 'sent' | 'answering' = 'nothing'
   #bytesBefore = 0
+  #interims = 0
   #over = false
 
   constructor(exchange: RelayExchange, signal: AbortSignal, resolve: (outcome: Outcome) => void) {
@@ -115,9 +117,7 @@ class StandIn {
     if (this.#over) return void outgoing.destroy()
     outgoing.path = this.#exchange.target
     if (this.#exchange.expectContinue) outgoing.setHeader('Expect', '100-continue')
-    outgoing.on('information', ({ statusCode, rawHeaders }) => {
-      if (!this.#over) this.#exchange.client.interim(statusCode, fieldsOf(rawHeaders))
-    })
+    outgoing.on('information', ({ statusCode, rawHeaders }) => this.#informed(statusCode, fieldsOf(rawHeaders)))
     outgoing.on('upgrade', (incoming, socket, head) => this.#switched(incoming, socket, head))
     const socket = outgoing.socket as (TLSSocket & { secureConnecting?: boolean }) | null
     if (!socket) return this.fail('internal', 'The connection has no socket.')
@@ -125,6 +125,24 @@ class StandIn {
     if (socket.secureConnecting === true) socket.once('secureConnect', () => this.#send(outgoing))
     else if (socket.connecting) socket.once('connect', () => this.#send(outgoing))
     else this.#send(outgoing)
+  }
+
+  #informed(status: number, fields: FieldList): void {
+    if (this.#over) return
+    if (++this.#interims > maxInterim)
+      return this.fail(
+        'bad-response',
+        `The app's response is not valid HTTP: More than ${maxInterim} interim responses.`,
+      )
+    const socket = this.#outgoing?.socket
+    let isHeld = false
+    isHeld = !this.#exchange.client.interim(status, fields, () => {
+      isHeld = false
+      socket?.resume()
+    })
+    // Nothing else holds up what comes in front of the final head. Behind each interim one Node goes on with reading, a
+    // tick later; and a connection that has brought more by then must not be left paused to the next request.
+    if (isHeld) queueMicrotask(() => void (isHeld && !this.#over && this.#reached === 'sent' && socket?.pause()))
   }
 
   /** The head of the final response is here. */

@@ -46,8 +46,8 @@ export interface Client {
   sending(): void
   /** The last byte of it is with the kernel. */
   sent(): void
-  /** Passes on an interim response. */
-  interim(status: number, fields: FieldList): void
+  /** Passes on an interim response. False: the client takes no more for now; `ready` follows when it does. */
+  interim(status: number, fields: FieldList, ready: () => void): boolean
   /** Sends the response head at once. The relay writes and ends the result. */
   respond(head: ResponseHead): Writable
   /** Before the end of a response without length. */

@@ -49,8 +49,8 @@ export class RemoteClient implements Client, BodySink {
   #persist = false
   #closeDelimited = false
   #trailers = ''
-  /** Goes on with the response when the client takes bytes again. */
-  #drained: (() => void) | null = null
+  /** Go on with the response when the client takes bytes again. */
+  #waiting: (() => void)[] = []
   /** Why it was ended from this side. */
   #fault: Fault | null = null
   #isStopped = false
@@ -107,9 +107,9 @@ export class RemoteClient implements Client, BodySink {
   /** The client takes bytes again. */
   clientDrained(): void {
     this.#wait.passed(true)
-    const drained = this.#drained
-    this.#drained = null
-    drained?.()
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const goOn of waiting) goOn()
   }
 
   late(): void {
@@ -124,11 +124,14 @@ export class RemoteClient implements Client, BodySink {
     this.#wait.sent()
   }
 
-  interim(status: number, fields: FieldList): void {
+  interim(status: number, fields: FieldList, ready: () => void): boolean {
     const { head, connection } = this.#patron
-    if (head.minor === 0 || this.#patron.status !== 0 || status === 101) return
+    if (head.minor === 0 || this.#patron.status !== 0 || status === 101) return true
     connection.out.text(`${startLine(status, null)}${lines(this.#outbound(fields))}\r\n`, NONE)
-    connection.out.flush()
+    if (connection.out.flush()) return true
+    this.#wait.held()
+    this.#waiting.push(ready)
+    return false
   }
 
   respond({ status, reason, fields, length }: ResponseHead): Writable {
@@ -228,7 +231,7 @@ export class RemoteClient implements Client, BodySink {
         const more = connection.out.flush()
         this.#wait.passed(more)
         if (more) callback()
-        else this.#drained = callback
+        else this.#waiting.push(callback)
       },
       final: (callback) => {
         // What is left of a request that has its response is not wanted.

@@ -63,20 +63,28 @@ export class RemoteWait implements Course {
   sent(): void {
     if (this.#phase !== sending) return
     this.#phase = awaiting
-    this.#allow(this.#route.response)
+    this.#allow(this.#stalled ? this.#waiter.door.timeouts.stall : this.#route.response)
   }
 
   answering(): void {
     this.#phase = answering
   }
 
+  /** The client has yet to take what came before an answer; as long as it sends a body, it is that which is waited for. */
+  held(): void {
+    this.#stalled = true
+    if (this.#phase === awaiting) this.#allow(this.#waiter.door.timeouts.stall)
+  }
+
   /** Bytes went to the client. `taken`: it takes more, at once or again. */
   passed(taken: boolean): void {
     const { timeouts } = this.#waiter.door
+    const wasStalled = this.#stalled
     this.#stalled = !taken
     if (this.#phase === tunnelling) this.#allow(timeouts.tunnel)
     else if (!taken) this.#allow(timeouts.stall)
     else if (this.#phase === answering) this.#allow(this.#route.idle)
+    else if (this.#phase === awaiting && wasStalled) this.#allow(this.#route.response)
   }
 
   /** The response is whole, and the client has yet to take the last of it. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import type { GatewayOptions } from '../../src/gateway/gateway.ts'
+import { Outlet } from '../../src/gateway/outlet.ts'
 import { RemoteClient } from '../../src/gateway/remote-client.ts'
 import { remoteOf } from '../../src/gateway/remote.ts'
 import type { Route } from '../../src/model/route.ts'
@@ -350,6 +351,81 @@ test('a tunnel to a remote target through which nothing goes is closed at both e
   await Promise.all([wire.untilEnded(), there.untilEnded()])
   const { error, status } = await front.exchange(({ app }) => app === 'docs')
   assert.deepEqual([status, error], [101, null])
+})
+
+const hint = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'
+
+test('a remote target may send 64 interim responses, and with one more it is not answering', async () => {
+  const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+  for (const [count, status] of [
+    [64, 200],
+    [65, 502],
+  ] as const) {
+    await using host = await startHost(hint.repeat(count) + answer)
+    await using front = await startRemote(host)
+    const wire = await front.wire()
+    wire.send(`GET /docs/ HTTP/1.1\r\n${auth}Connection: close\r\n\r\n`)
+    const statuses = (await wire.untilEnded()).match(/(?<=^HTTP\/1\.1 )\d+/gm)
+    assert.deepEqual(statuses, [...Array<string>(64).fill('103'), String(status)])
+    if (status === 200) continue
+    await (await host.first).untilEnded()
+    assert.equal((await front.exchange(({ app }) => app === 'docs')).error?.code, 'bad-response')
+  }
+})
+
+const large = `HTTP/1.1 103 Early Hints\r\nLink: ${'x'.repeat(60_000)}\r\n\r\n`
+
+type Method = (this: unknown, ...args: unknown[]) => unknown
+
+/** As if the kernel took no more after each interim response: it has room for more than there may be of those. */
+function clog(t: TestContext, after: (client: RemoteClient) => void): void {
+  const real = (part: object, method: string): Method => (part as Record<string, Method>)[method] as Method
+  const interim = real(RemoteClient.prototype, 'interim')
+  const flush = real(Outlet.prototype, 'flush')
+  let isClogged = false
+  t.mock.method(Outlet.prototype, 'flush', function full(this: Outlet) {
+    const more = flush.call(this)
+    return more === true && !isClogged
+  })
+  t.mock.method(RemoteClient.prototype, 'interim', function clogged(this: RemoteClient, ...args: unknown[]) {
+    isClogged = true
+    const more = interim.apply(this, args)
+    isClogged = false
+    after(this)
+    return more === true
+  })
+}
+
+test('interim responses that the client does not take hold up the remote target, and it is gone after a while', async (t) => {
+  clog(t, () => {})
+  await using host = await startHost(large.repeat(64))
+  await using front = await startRemote(host, {}, { timeouts: limits })
+  const wire = await front.wire()
+  wire.send(`GET /docs/ HTTP/1.1\r\n${auth}\r\n`)
+  const hints = (await wire.untilEnded()).split('Early Hints').length - 1
+  // What has been read with the first is no longer held up.
+  assert.ok(hints >= 1 && hints < 8, `${hints} were passed on`)
+  await (await host.first).untilEnded()
+  const { error, status } = await front.exchange(({ app }) => app === 'docs')
+  assert.deepEqual([status, error?.code], [499, 'client-left'])
+})
+
+test('what comes behind interim responses that were held up arrives whole, and so does the next on that connection', async (t) => {
+  clog(t, (client) => void setTimeout(() => client.clientDrained(), 5))
+  const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+  let connections = 0
+  await using host = await startRaw((wire) => {
+    connections += 1
+    wire.socket.on('data', () => wire.send(hint + large.repeat(20) + hint + answer))
+  })
+  await using front = await startRemote(host, { timeouts: { ...none, response: 2_000 } })
+  const wire = await front.wire()
+  for (let turn = 0; turn < 3; turn += 1) {
+    wire.send(`GET /docs/ HTTP/1.1\r\n${auth}\r\n`)
+    for (let count = 0; count < 22; count += 1) assert.equal((await wire.response()).status, 103)
+    assert.equal((await wire.response()).body, 'ok')
+  }
+  assert.equal(connections, 1)
 })
 
 test('remoteOf reads a URL', () => {
