@@ -1,4 +1,4 @@
-import type { App, Fleet } from './fleet.ts'
+import { type App, endOfRest, type Fleet } from './fleet.ts'
 import type { Suspicions } from './poison.ts'
 import type { Ready } from './instance.ts'
 import type { Rollout, Route, RouteChange, Target, Upstream } from './route.ts'
@@ -64,7 +64,11 @@ function targetOf(app: App, closing: boolean): Target {
     case 'on':
       return { kind: 'waiting', why: 'it is starting', until: null }
     case 'resting':
-      return { kind: 'waiting', why: `it keeps failing: ${standing.reason}`, until: standing.until }
+      return {
+        kind: 'waiting',
+        why: `it keeps failing: ${standing.reason}`,
+        until: endOfRest(standing.until, { ...app.falls, wished: true }),
+      }
     case 'refused':
       return { kind: 'closed', why: standing.reason }
     case 'off':

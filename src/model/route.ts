@@ -35,7 +35,10 @@ export interface Route {
 export type Target =
   /** At least one upstream. */
   | { readonly kind: 'ready'; readonly upstreams: readonly Upstream[]; readonly rollout?: Rollout }
-  /** Worth waiting for: starting, being replaced, resting until `until` (milliseconds on the fleet's clock). */
+  /**
+   * Worth waiting for: starting, being replaced, resting. `until`: when a resting one starts if a request asks for it
+   * (milliseconds on the fleet's clock).
+   */
   | { readonly kind: 'waiting'; readonly why: string; readonly until: number | null }
   /** Not worth waiting for: switched off, refused. */
   | { readonly kind: 'closed'; readonly why: string }

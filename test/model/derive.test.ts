@@ -26,13 +26,20 @@ test('requests go to ready instances, wait for starting ones and are told why ot
   assert.deepEqual(whole(world.fleet).put, [])
 })
 
-test('a resting app says until when', () => {
+test('a resting app says when a request may wake it, which is as long as its pause or two seconds after the last time', () => {
   const world = new World({ dud: { boots: null, dies: 1, obeys: 1 } })
   world.offer('hello', 'dud')
-  world.pass(15_000)
-  const it = target(world)
-  assert.ok(it?.kind === 'waiting' && it.until !== null && it.until > world.now)
-  assert.match(it.why, /exited with code 1 before it was ready/)
+  world.pass(60_000)
+  const { standing } = world.app('hello')
+  assert.ok(standing.kind === 'resting' && standing.until > world.now + 5_000)
+  const rests = target(world)
+  assert.ok(rests?.kind === 'waiting' && rests.until !== null && rests.until <= world.now)
+  assert.match(rests.why, /exited with code 1 before it was ready/)
+  world.send({ type: 'wanted', app: 'hello' })
+  const woken = world.now
+  world.pass(100)
+  const again = target(world)
+  assert.ok(again?.kind === 'waiting' && again.until === woken + 2_000)
 })
 
 test('a remote app is relayed to its URL and launches nothing', () => {
