@@ -90,16 +90,22 @@ export async function rollBack(shop: Workshop, name: string, wanted: string | nu
   const kept = intake.archive.list(name)
   if (kept.length === 0) return no('only single-file apps keep earlier versions')
   const serving = kept.findLast((it) => it.version === app.good?.launch.version)
-  const others = kept.filter((it) => it.digest !== serving?.digest)
-  const fits = (it: Kept): boolean => it.version.startsWith(wanted ?? '') || it.digest.startsWith(wanted ?? '')
+  const found = wanted === null ? previous(kept, app.good?.launch.version) : named(kept, wanted)
   const target =
-    wanted === null ? previous(kept, app.good?.launch.version) : (others.findLast(fits) ?? kept.findLast(fits))
-  if (!target) {
-    return no(wanted === null ? 'no earlier version of it has proved itself' : `no version ${wanted} of it is kept`)
-  }
+    found ?? (wanted === null ? 'no earlier version of it has proved itself' : `no version ${wanted} of it is kept`)
+  if (typeof target === 'string') return no(target)
   if (target === serving) return no(`version ${target.version} is the one that serves`)
   intake.archive.rollBack(name, target.digest)
   return await follow(shop, name, intake.judgeAnew(name))
+}
+
+/** The one version whose name or digest begins like this, or why it cannot be told which is meant. */
+function named(kept: readonly Kept[], wanted: string): Kept | string | undefined {
+  if (wanted === '') return 'an empty name is the beginning of every version; give more of it, or none at all'
+  const whole = kept.findLast((it) => it.version === wanted || it.digest === wanted)
+  const fits = kept.filter((it) => it.version.startsWith(wanted) || it.digest.startsWith(wanted))
+  if (whole || fits.length <= 1) return whole ?? fits[0]
+  return `${wanted} is the beginning of more than one version: ${fits.map(({ version }) => version).join(', ')}`
 }
 
 /** Of all but the version that serves, the one that proved itself last. */
