@@ -182,6 +182,28 @@ test('rollback takes no beginning that several versions have, nor an empty one',
   assert.deepEqual([(await rollback(gateway, `?to=${digest(first)}`)).status, await body(gateway)], [200, 'hello 0\n'])
 })
 
+test('of two rollbacks at once both succeed if they mean the same version, and else the one that was overtaken says so', async () => {
+  await using gateway = await startGateway({ apps: { 'hello.cjs': hello('1') }, config })
+  await gateway.events.ready('hello')
+  for (const version of ['2', '3']) {
+    await gateway.folder.put('hello.cjs', hello(version))
+    const kept = Array.from({ length: Number(version) - 1 }, () => 'previous')
+    await eventually(async () => (await states(gateway)).join() === ['serving', ...kept].join(), { what: version })
+  }
+  const { stdout } = await gateway.folder.cli('versions', 'hello', '--json')
+  const [third, second, first] = (JSON.parse(stdout) as { digest: string }[]).map(({ digest }) => digest)
+  const same = await Promise.all([rollback(gateway, `?to=${second}`), rollback(gateway, `?to=${second}`)])
+  assert.deepEqual(
+    same.map(({ status, text }) => (status === 200 ? status : text)),
+    [200, 200],
+  )
+  assert.equal(await body(gateway), 'hello 2\n')
+  const others = await Promise.all([rollback(gateway, `?to=${first}`), rollback(gateway, `?to=${third}`)])
+  const [lost, won] = others.sort((a, b) => b.status - a.status)
+  assert.deepEqual([lost?.status, won?.status], [409, 200])
+  assert.match(lost?.text ?? '', /superseded by /)
+})
+
 test('a note is not written over a file of somebody else, nor through a link', async () => {
   await using gateway = await startGateway({ apps: { 'hello.cjs': hello('1'), 'other.cjs': hello('1') }, config })
   await gateway.events.ready('hello')
