@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { routeChange } from '../../src/model/derive.ts'
 import { emptyFleet, type Fleet } from '../../src/model/fleet.ts'
 import type { RouteChange, Target } from '../../src/model/route.ts'
-import { settings, well, World } from './world.ts'
+import { exitOf, settings, well, World } from './world.ts'
 
 const nothing = emptyFleet(1)
 const whole = (fleet: Fleet): RouteChange => routeChange(nothing, fleet, fleet.apps.keys())
@@ -89,4 +89,23 @@ test('what changes from fleet to fleet adds up to the whole, and names no app th
   world.send({ type: 'shutdown' })
   world.pass(5_000)
   assert.ok(changes > settled)
+})
+
+test('what is stopped after it served is told, what has died by itself is not', () => {
+  const told: unknown[] = []
+  const world = new World({ v1: well, v2: well })
+  const step = (act: () => void): void => {
+    const before = world.fleet
+    act()
+    told.push(routeChange(before, world.fleet, ['hello']).ended ?? [])
+  }
+  world.offer('hello', 'v1')
+  world.pass(500)
+  step(() => world.send({ type: 'command', app: 'hello', verb: 'stop' }))
+  step(() => world.send({ type: 'drained', run: 1 }))
+  world.pass(500)
+  world.send({ type: 'command', app: 'hello', verb: 'start' })
+  world.pass(500)
+  step(() => world.send({ type: 'exited', run: 2, exit: exitOf({ code: 1 }) }))
+  assert.deepEqual(told, [[], [{ run: 1, fell: false }], []])
 })
