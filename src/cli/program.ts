@@ -62,7 +62,10 @@ function createProgram(done: (code: number) => void): Command {
     .option('--json', 'the whole document as JSON', false)
     .addHelpText(
       'after',
-      examples(['quaymaster status'], ["quaymaster status --json | jq -r '.apps[] | [.name, .state] | @tsv'"]),
+      `${examples(['quaymaster status'], ["quaymaster status --json | jq -r '.apps[] | [.name, .state] | @tsv'"])}
+
+MEMORY is what all processes of an instance have resident, pages that several share counted for each of them;
+limits.memory counts those once between all who share them, also with other programs, so it is reached later.`,
     )
     .action(async (_, command: Command) => {
       const { runStatus } = await import('./status.ts')

@@ -69,8 +69,9 @@ export interface UserAppDefaults {
   limits?:
     | {
         /**
-         * Memory of the whole process tree, looked at every 2 s; over it twice in a row is over it. Pages that processes
-         * share count once where Linux tells. Default `0`, no limit.
+         * Memory of the whole process tree, looked at every 2 s; over it twice in a row is over it. Where Linux tells, a
+         * page that processes share, with other programs too, is divided between them (PSS), so that this is less than the
+         * resident memory (RSS) that `status` shows. Default `0`, no limit.
          */
         memory?: Size | undefined
         /** Time spent ready. Each instance ends up to a tenth earlier, so that not all go at once. Default `0`, no limit. */

@@ -2,7 +2,7 @@ import { CLOSE_OPTION } from '../http/fields.ts'
 import type { Head } from '../http/head.ts'
 import type { Reply } from '../http/replies.ts'
 import type { ErrorCode } from '../lib/errors.ts'
-import { admit, type Ask, type Refusal, subjectFor } from '../model/admission.ts'
+import { admit, type Ask, type Refusal, subjectFor, wishes } from '../model/admission.ts'
 import type { Match, Route, Upstream } from '../model/route.ts'
 import { answerOf, writeReply } from './answer.ts'
 import { type Identity, identify, nobody } from './auth/identify.ts'
@@ -122,6 +122,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
     const { path, query } = asked
     const ask: Ask = { method, host: connection.last.host, path, query, caller, held, avoid, was: this.#route }
     const decision = admit(ask, door.index, now)
+    if (wishes(decision)) door.want(decision.route.app)
     if (decision.kind === 'refuse') {
       return asksForListing(this, decision) ? this.reply(listing(door.index, caller)) : this.refuse(decision)
     }
@@ -156,7 +157,6 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
   #hold(route: Route, time: number): void {
     // Ready by the table, but it refused us: a little later it may not, or the table will know better.
     const refused = route.target.kind === 'ready'
-    if (!refused) this.door.want(route.app)
     this.#wait(route, this.door.hold, refused ? Math.min(time, retryAfter) : time, refused)
   }
 

@@ -131,7 +131,7 @@ export class Gateway implements AsyncDisposable {
 
   /** Costs what changes, whatever the number of apps. */
   change(routes: RouteChange): void {
-    const { hold, inflight, suspects, upstreams } = this.#door
+    const { hold, inflight, losses, suspects, upstreams } = this.#door
     const { put, gone, drain, over } = routes
     const names = [...put.map(({ app }) => app), ...gone]
     const before = new Set(names.flatMap((app) => runsOf(this.#index.routes.get(app))))
@@ -139,6 +139,7 @@ export class Gateway implements AsyncDisposable {
     this.#door.trials.change(routes)
     const left = before.difference(new Set(put.flatMap(runsOf)))
     for (const run of left) upstreams.retire(run)
+    for (const it of routes.ended ?? []) losses.ended(it)
     this.#door.changed(names)
     hold.wake(names)
     suspects.queue.wake(names)

@@ -7,7 +7,7 @@ import { crashId } from '../model/crash.ts'
 import { queryNames, shapeOf } from '../model/poison.ts'
 import type { GatewayReport } from '../model/protocol.ts'
 import { isWorthKeeping, type LostFlight } from '../model/testimony.ts'
-import type { Upstream } from '../model/route.ts'
+import type { Ended, Upstream } from '../model/route.ts'
 import type { Kept } from './keep.ts'
 import { isRunning } from './pulse.ts'
 import type { Asked } from './read-head.ts'
@@ -35,8 +35,18 @@ export interface Sent {
   readonly kept: Kept | null
 }
 
+/** How an instance came to its end. */
+export interface Death {
+  /** Of the report; null where there is none. */
+  readonly crash: string | null
+  /** We stopped it. */
+  readonly isOurs: boolean
+}
+
 interface Case {
   readonly app: string
+  /** Set if we had begun to stop it before anything was lost. */
+  readonly ended: Ended | null
   /** Whether nobody listens there any more. */
   readonly verdict: Promise<boolean>
   fallen: boolean
@@ -54,16 +64,25 @@ export class Losses implements Disposable {
   readonly #report: (report: GatewayReport) => void
   readonly #stamp: string
   readonly #cases = new Map<number, Case>()
+  readonly #ended = new Map<number, Ended>()
 
   constructor(report: (report: GatewayReport) => void, stamp: string) {
     this.#report = report
     this.#stamp = stamp
   }
 
-  /** The id of the crash that ended a run; null when nothing is known of one. */
-  crashOf(run: number | null): string | null {
+  /** The end of a run with something in flight; null when nothing is known of one. */
+  crashOf(run: number | null): Death | null {
     const found = run === null ? undefined : this.#cases.get(run)
-    return run !== null && found?.fallen === true ? crashId(found.app, run, this.#stamp) : null
+    if (run === null || found?.fallen !== true) return null
+    const { app, ended } = found
+    return { crash: ended?.fell === false ? null : crashId(app, run, this.#stamp), isOurs: ended !== null }
+  }
+
+  /** We stop a run from now on. */
+  ended(it: Ended): void {
+    this.#ended.set(it.run, it)
+    setTimeout(() => this.#ended.delete(it.run), memory).unref()
   }
 
   /**
@@ -94,7 +113,8 @@ export class Losses implements Disposable {
   #open(app: string, upstream: Upstream, certain: boolean): Case {
     const { run } = upstream
     const verdict = certain ? Promise.resolve(true) : hasFallen(upstream)
-    const found: Case = { app, verdict, fallen: false, flights: [], more: 0, told: 0, timer: null }
+    const ended = this.#ended.get(run) ?? null
+    const found: Case = { app, ended, verdict, fallen: false, flights: [], more: 0, told: 0, timer: null }
     this.#cases.set(run, found)
     if (!certain) void verdict.then((fallen) => this.#close(run, found, fallen))
     return found

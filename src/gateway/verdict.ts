@@ -4,6 +4,7 @@ import type { ErrorCode } from '../lib/errors.ts'
 import type { Refusal } from '../model/admission.ts'
 import type { Quarantined } from '../model/poison.ts'
 import type { Route } from '../model/route.ts'
+import type { Death } from './losses.ts'
 import type { Failure } from './relay.ts'
 
 /** An answer of ours. */
@@ -11,6 +12,8 @@ export type Verdict = Reply | Refusal
 
 /** What helps when an app closes a kept connection as it is used again. */
 const hint = 'It had kept it before: if it does not say Connection: close, give it connections: { idle: 0 }.'
+
+const ended = 'The gateway stopped this instance of the app before its answer was complete.'
 
 export const allowed = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
@@ -28,14 +31,18 @@ export function holdFull(route: Route): Refusal {
   return { kind: 'refuse', code: 'hold-full', detail, route, retryAfter: 1 }
 }
 
-/** Its instance broke off. `crash` is null unless it had died, and the caller may know. */
-export function lost(failure: Failure, route: Route | null, crash: string | null): Refusal {
+/** Its instance broke off. `death` is null unless it had died, and the caller may know. */
+export function lost(failure: Failure, route: Route | null, death: Death | null): Refusal {
   const { code } = failure
-  const isHasty = code === 'connection-lost' && failure.reused && crash === null && route?.target.kind === 'ready'
-  const detail = isHasty ? `${failure.detail} ${hint}` : failure.detail
+  const isOurs = code === 'cut' || (code === 'connection-lost' && death?.isOurs === true)
+  // Of an instance that was not stopped for a fault, and of a request that alone was cut, there is no report.
+  const crash = isOurs && death?.isOurs !== true ? null : (death?.crash ?? null)
+  const isHasty = code === 'connection-lost' && failure.reused && death === null && route?.target.kind === 'ready'
+  const detail = isOurs ? ended : isHasty ? `${failure.detail} ${hint}` : failure.detail
   // A connection is free again in a moment.
-  const refused = { ...refusal(code, detail, code === 'busy' ? 1 : null), route }
-  return crash === null ? refused : { ...refused, detail: `${detail} It has crashed: see crash ${crash}.`, crash }
+  const refused = { ...refusal(isOurs ? 'cut' : code, detail, code === 'busy' ? 1 : null), route }
+  const story = isOurs ? 'It had failed' : 'It has crashed'
+  return crash === null ? refused : { ...refused, detail: `${detail} ${story}: see crash ${crash}.`, crash }
 }
 
 /** It has killed the app before; `now` on the gateway's clock. */

@@ -118,10 +118,22 @@ function aim(ask: Ask, match: Match, now: number): Admission {
     case 'waiting': {
       const wait = target.until === null ? 0 : target.until - now
       if (left > 0 && wait <= route.hold.for) return { kind: 'hold', route, for: left }
+      // Too long for this one: it is told when the app will have been started, as `wishes` sees to it that it is.
       const seconds = Math.max(1, Math.ceil(wait / 1000))
       return refuse('not-ready', route, `The app "${route.app}" is not ready: ${target.why}.`, seconds)
     }
   }
+}
+
+/**
+ * Whether a request asks for its app to be started: every one that waits for it, and one that a resting app sends away,
+ * as it may not wait so long; whoever comes back finds it started.
+ */
+export function wishes(decision: Admission): decision is Admission & { readonly route: Route } {
+  if (decision.kind === 'hold') return decision.route.target.kind === 'waiting'
+  if (decision.kind !== 'refuse' || decision.code !== 'not-ready' || decision.route === null) return false
+  const { target } = decision.route
+  return target.kind === 'waiting' && target.until !== null
 }
 
 function refuse(code: ErrorCode, route: Route | null, detail: string, retryAfter: number | null = null): Refusal {

@@ -1,7 +1,7 @@
-import type { App, Fleet } from './fleet.ts'
+import { type App, endOfRest, type Fleet } from './fleet.ts'
 import type { Suspicions } from './poison.ts'
 import type { Ready } from './instance.ts'
-import type { Rollout, Route, RouteChange, Target, Upstream } from './route.ts'
+import type { Ended, Rollout, Route, RouteChange, Target, Upstream } from './route.ts'
 import { hasStandby } from './trial.ts'
 
 /**
@@ -10,6 +10,7 @@ import { hasStandby } from './trial.ts'
  */
 export function routeChange(before: Fleet, after: Fleet, names: Iterable<string>): RouteChange {
   const change = { put: [] as Route[], gone: [] as string[], drain: [] as number[], over: [] as number[] }
+  const ended: Ended[] = []
   for (const name of names) {
     const [old, now] = [before.apps.get(name), after.apps.get(name)]
     const [was, is] = [routeOf(old, before.closing), routeOf(now, after.closing)]
@@ -18,12 +19,22 @@ export function routeChange(before: Fleet, after: Fleet, names: Iterable<string>
     const [drained, draining] = [drainingOf(old), drainingOf(now)]
     change.drain.push(...draining.filter((run) => !drained.includes(run)))
     change.over.push(...drained.filter((run) => !draining.includes(run)))
+    ended.push(...endedOf(old, now))
   }
-  return change
+  return ended.length === 0 ? change : { ...change, ended }
 }
 
 function drainingOf(app: App | undefined): readonly number[] {
   return app?.instances.filter((it) => it.state === 'draining').map((it) => it.run) ?? []
+}
+
+function endedOf(old: App | undefined, now: App | undefined): readonly Ended[] {
+  const served = old?.instances.filter(({ state }) => state === 'ready' || state === 'draining').map(({ run }) => run)
+  return (
+    now?.instances.flatMap((it) =>
+      it.state === 'stopping' && served?.includes(it.run) ? [{ run: it.run, fell: it.cause.kind !== 'asked' }] : [],
+    ) ?? []
+  )
 }
 
 function routeOf(app: App | undefined, closing: boolean): Route | null {
@@ -64,7 +75,11 @@ function targetOf(app: App, closing: boolean): Target {
     case 'on':
       return { kind: 'waiting', why: 'it is starting', until: null }
     case 'resting':
-      return { kind: 'waiting', why: `it keeps failing: ${standing.reason}`, until: standing.until }
+      return {
+        kind: 'waiting',
+        why: `it keeps failing: ${standing.reason}`,
+        until: endOfRest(standing.until, { ...app.falls, wished: true }),
+      }
     case 'refused':
       return { kind: 'closed', why: standing.reason }
     case 'off':

@@ -7,6 +7,9 @@ export type Outcome =
   | { readonly decided: true; readonly ok: true; readonly state: string }
   | { readonly decided: true; readonly ok: false; readonly reason: string }
 
+/** Named for a file that was refused before it was run. */
+const unread = '-'
+
 const undecided: Outcome = { decided: false }
 
 /** Whether a command can be given to this app at all; null when it can. */
@@ -44,7 +47,11 @@ export function outcomeOf(
     if (app.good?.generation === mine?.generation) return { decided: true, ok: true, state: 'ready' }
     return { decided: true, ok: false, reason: `superseded by version ${newer} before it was ready` }
   }
-  if (app.rejected && app.rejected.at >= since) return { decided: true, ok: false, reason: app.rejected.reason }
+  // What another rollback to the same version goes back from is told while that goes on, and says nothing against it.
+  const stands = mine !== null && app.current !== null && app.current.generation >= mine.generation
+  const isElse = stands && app.rejected?.version !== unread && app.rejected?.version !== mine.launch.version
+  if (app.rejected && app.rejected.at >= since && !isElse)
+    return { decided: true, ok: false, reason: app.rejected.reason }
   if (isProven(app, generation) && readyOf(app, app.current) >= app.settings.instances) {
     return { decided: true, ok: true, state: 'ready' }
   }

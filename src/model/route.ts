@@ -12,6 +12,14 @@ export interface RouteChange {
   readonly drain: readonly number[]
   /** Runs that were to drain before and are not any more. */
   readonly over: readonly number[]
+  /** Runs that served and are being stopped from now on. Absent: none, or by a gateway of a time before this was told. */
+  readonly ended?: readonly Ended[]
+}
+
+/** A run that we stop. `fell`: for something that counts as a fall, of which there is a report; else it was asked to go. */
+export interface Ended {
+  readonly run: number
+  readonly fell: boolean
 }
 
 export interface Route {
@@ -35,7 +43,10 @@ export interface Route {
 export type Target =
   /** At least one upstream. */
   | { readonly kind: 'ready'; readonly upstreams: readonly Upstream[]; readonly rollout?: Rollout }
-  /** Worth waiting for: starting, being replaced, resting until `until` (milliseconds on the fleet's clock). */
+  /**
+   * Worth waiting for: starting, being replaced, resting. `until`: when a resting one starts if a request asks for it
+   * (milliseconds on the fleet's clock).
+   */
   | { readonly kind: 'waiting'; readonly why: string; readonly until: number | null }
   /** Not worth waiting for: switched off, refused. */
   | { readonly kind: 'closed'; readonly why: string }

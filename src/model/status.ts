@@ -84,7 +84,7 @@ interface InstanceStatus {
   readonly socket: string | null
   /** Milliseconds since it was spawned. */
   readonly uptime: number
-  /** Bytes that its process tree holds; null where the system does not tell. */
+  /** Resident bytes of its process tree, what is shared counted for each; null where the system does not tell. */
   readonly memory: number | null
   /** Milliseconds of processor time of its process tree so far. */
   readonly cpu: number | null

@@ -223,16 +223,17 @@ export class Archive {
   }
 }
 
-/** The newest stay, and what a pin speaks of, and the last one that proved itself. */
+/**
+ * What lies in `apps/` stays, what a pin speaks of, and the two that proved themselves last: the one that serves and the
+ * one to go back to. Then the newest of those that proved themselves, however many were refused since, then the others.
+ */
 function prune(kept: readonly Kept[], pin: Pin | null, most: number): readonly Kept[] {
-  const best = kept.reduce((a, b) => ((b.proven ?? -1) > (a.proven ?? -1) ? b : a))
-  const isNeeded = (it: Kept): boolean =>
-    it === best || it === kept.at(-1) || it.digest === pin?.run || it.digest === pin?.over
-  let spare = most - kept.filter(isNeeded).length
-  return kept
-    .toReversed()
-    .filter((it) => isNeeded(it) || spare-- > 0)
-    .toReversed()
+  const newest = kept.toReversed()
+  const proven = newest.filter((it) => it.proven !== null).sort((a, b) => (b.proven ?? 0) - (a.proven ?? 0))
+  const pinned = kept.filter((it) => it.digest === pin?.run || it.digest === pin?.over)
+  const needed = new Set([...newest.slice(0, 1), ...pinned, ...proven.slice(0, 2)])
+  const stay = new Set([...new Set([...needed, ...proven, ...newest])].slice(0, Math.max(most, needed.size)))
+  return kept.filter((it) => stay.has(it))
 }
 
 function parse(text: string): Past | null {

@@ -90,16 +90,23 @@ export async function rollBack(shop: Workshop, name: string, wanted: string | nu
   const kept = intake.archive.list(name)
   if (kept.length === 0) return no('only single-file apps keep earlier versions')
   const serving = kept.findLast((it) => it.version === app.good?.launch.version)
-  const others = kept.filter((it) => it.digest !== serving?.digest)
-  const fits = (it: Kept): boolean => it.version.startsWith(wanted ?? '') || it.digest.startsWith(wanted ?? '')
+  const found = wanted === null ? previous(kept, app.good?.launch.version) : named(kept, wanted)
   const target =
-    wanted === null ? previous(kept, app.good?.launch.version) : (others.findLast(fits) ?? kept.findLast(fits))
-  if (!target) {
-    return no(wanted === null ? 'no earlier version of it has proved itself' : `no version ${wanted} of it is kept`)
-  }
+    found ?? (wanted === null ? 'no earlier version of it has proved itself' : `no version ${wanted} of it is kept`)
+  if (typeof target === 'string') return no(target)
   if (target === serving) return no(`version ${target.version} is the one that serves`)
   intake.archive.rollBack(name, target.digest)
-  return await follow(shop, name, intake.judgeAnew(name))
+  const told = intake.judgeAnew(name).then((it) => (isOther(intake, it, target.digest) ? 'superseded' : it))
+  return await follow(shop, name, told, 'superseded by another rollback, deploy or restart before it was started')
+}
+
+/** The one version whose name or digest begins like this, or why it cannot be told which is meant. */
+function named(kept: readonly Kept[], wanted: string): Kept | string | undefined {
+  if (wanted === '') return 'an empty name is the beginning of every version; give more of it, or none at all'
+  const whole = kept.findLast((it) => it.version === wanted || it.digest === wanted)
+  const fits = kept.filter((it) => it.version.startsWith(wanted) || it.digest.startsWith(wanted))
+  if (whole || fits.length <= 1) return whole ?? fits[0]
+  return `${wanted} is the beginning of more than one version: ${fits.map(({ version }) => version).join(', ')}`
 }
 
 /** Of all but the version that serves, the one that proved itself last. */
@@ -156,17 +163,27 @@ async function judged(
 ): Promise<Told | 'superseded'> {
   for (;;) {
     const told = await intake.judgeAnew(name, file)
-    if (told.type !== 'offered') return told
-    const kept = intake.archive.list(name).findLast((it) => it.version === told.launch.version)
-    if (!kept || kept.digest === digest) return told
+    if (!isOther(intake, told, digest)) return told
     if (!(await lies())) return 'superseded'
   }
 }
 
-async function follow(shop: Workshop, name: string, judging: Promise<Told | 'superseded'>): Promise<CommandOutcome> {
+/** Whether what was told is known to be of other bytes than these. */
+function isOther({ archive }: Intake, told: Told, digest: string): boolean {
+  if (told.type !== 'offered') return false
+  const kept = archive.list(told.app).findLast((it) => it.version === told.launch.version)
+  return kept !== undefined && kept.digest !== digest
+}
+
+async function follow(
+  shop: Workshop,
+  name: string,
+  judging: Promise<Told | 'superseded'>,
+  superseded = 'superseded by a newer file before it was started',
+): Promise<CommandOutcome> {
   const told = await soon(judging)
   if (told === null) return no('its file does not come to rest; see quaymaster status')
-  if (told === 'superseded') return no('superseded by a newer file before it was started')
+  if (told === 'superseded') return no(superseded)
   if (told.type === 'refused') return no(told.reason)
   const since = shop.clock.now()
   return await outcome(shop.supervisor, name, 'restart', since)

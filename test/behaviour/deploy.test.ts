@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import test from 'node:test'
@@ -21,6 +22,13 @@ require('node:http').createServer((_, response) => response.end('hello 0\\n')).l
 
 async function body(gateway: Gateway): Promise<string> {
   return (await ask(gateway, '/hello/')).body
+}
+
+/** `POST .../rollback` with this query, as the API answers it. */
+async function rollback(gateway: Gateway, query: string): Promise<{ status: number; text: string }> {
+  const url = new URL(`/api/v1/apps/hello/rollback${query}`, gateway.adminUrl)
+  const response = await fetch(url, { method: 'POST', headers: { 'X-API-Token': gateway.token } })
+  return { status: response.status, text: await response.text() }
 }
 
 /** What `quaymaster versions` says, the newest first. */
@@ -142,6 +150,58 @@ test('rollback goes back to the last version that served, sticks over an edit of
   assert.equal(await body(gateway), 'hello 1\n')
   const why = (await gateway.app('hello')).rejected?.reason ?? ''
   assert.match(why, /^rolled back by the operator; it had been refused: exited with code /)
+})
+
+test('rollback takes no beginning that several versions have, nor an empty one', async () => {
+  const texts = Array.from({ length: 100 }, (_, index) => `${chatty}// ${index}\n`)
+  const [first = ''] = texts
+  const digest = (text: string): string => createHash('sha256').update(text).digest('hex')
+  const begin = digest(first).slice(0, 1)
+  const second = texts.slice(1).find((text) => digest(text).startsWith(begin))
+  assert.ok(second !== undefined)
+  await using gateway = await startGateway({ apps: { 'hello.cjs': { text: first } }, config })
+  await gateway.events.ready('hello')
+  for (const text of [second, chatty]) {
+    const before = (await states(gateway)).length
+    await gateway.folder.put('hello.cjs', { text })
+    await eventually(
+      async () => {
+        const found = await states(gateway)
+        return found.length > before && found[0] === 'serving'
+      },
+      { what: 'the next version' },
+    )
+  }
+  const { code, stderr } = await gateway.folder.cli('rollback', 'hello', begin)
+  assert.equal(code, 1)
+  assert.match(stderr, /: . is the beginning of more than one version: [0-9a-f]{6,}, [0-9a-f]{6,}/)
+  const empty = await rollback(gateway, '?to=')
+  assert.equal(empty.status, 409)
+  assert.match(empty.text, /an empty name is the beginning of every version/)
+  assert.equal((await states(gateway))[0], 'serving')
+  assert.deepEqual([(await rollback(gateway, `?to=${digest(first)}`)).status, await body(gateway)], [200, 'hello 0\n'])
+})
+
+test('of two rollbacks at once both succeed if they mean the same version, and else the one that was overtaken says so', async () => {
+  await using gateway = await startGateway({ apps: { 'hello.cjs': hello('1') }, config })
+  await gateway.events.ready('hello')
+  for (const version of ['2', '3']) {
+    await gateway.folder.put('hello.cjs', hello(version))
+    const kept = Array.from({ length: Number(version) - 1 }, () => 'previous')
+    await eventually(async () => (await states(gateway)).join() === ['serving', ...kept].join(), { what: version })
+  }
+  const { stdout } = await gateway.folder.cli('versions', 'hello', '--json')
+  const [third, second, first] = (JSON.parse(stdout) as { digest: string }[]).map(({ digest }) => digest)
+  const same = await Promise.all([rollback(gateway, `?to=${second}`), rollback(gateway, `?to=${second}`)])
+  assert.deepEqual(
+    same.map(({ status, text }) => (status === 200 ? status : text)),
+    [200, 200],
+  )
+  assert.equal(await body(gateway), 'hello 2\n')
+  const others = await Promise.all([rollback(gateway, `?to=${first}`), rollback(gateway, `?to=${third}`)])
+  const [lost, won] = others.sort((a, b) => b.status - a.status)
+  assert.deepEqual([lost?.status, won?.status], [409, 200])
+  assert.match(lost?.text ?? '', /superseded by /)
 })
 
 test('a note is not written over a file of somebody else, nor through a link', async () => {

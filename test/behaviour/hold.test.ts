@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import type { GatewayEvent } from '../support/events.ts'
-import { startGateway } from '../support/gateway.ts'
+import { createFolder, type Folder } from '../support/folder.ts'
+import { type Gateway, startGateway } from '../support/gateway.ts'
 import { ask, begin } from '../support/http.ts'
 import { usageOf } from '../support/processes.ts'
 import { eventually } from '../support/wait.ts'
@@ -53,6 +54,20 @@ test('who waits for a public app that is removed is told so, and is not asked fo
   assert.equal(status, 404, body)
   assert.match(body, /The app \\"open\\" was removed before it could answer/)
   assert.equal((await ask(gateway, '/open/', { token: null })).status, 401)
+})
+
+test('a request wakes an app that rests for longer than it may wait, and is answered', async () => {
+  await using folder = await createFolder()
+  await using gateway = await mended(folder, '10s')
+  assert.equal((await ask(gateway, '/mends/')).status, 200)
+})
+
+test('where no request may wait, one is refused at once, and has the resting app started for the next', async () => {
+  await using folder = await createFolder()
+  await using gateway = await mended(folder, 0)
+  const { status, headers } = await ask(gateway, '/mends/')
+  assert.deepEqual([status, headers['retry-after']], [503, '1'])
+  await eventually(async () => (await ask(gateway, '/mends/')).status === 200, { what: 'the app' })
 })
 
 test('a request whose client leaves is held no longer, and its place is free again', async () => {
@@ -120,3 +135,15 @@ test('uploads that wait for their app fill its places and the socket buffers, no
   leaving.abort()
   assert.equal(uploads.length, 20)
 })
+
+/** A gateway with an app that rests for an hour, but would serve now. */
+async function mended(folder: Folder, time: string | number): Promise<Gateway> {
+  const defaults = { hold: { for: time }, restart: { min: '1h', max: '1h' } }
+  await folder.write('gateway.config.json', JSON.stringify({ defaults }))
+  const serving = await folder.putBeside('serving.cjs', 'hello.cjs')
+  await folder.put('mends.sh', { text: `#!/bin/sh\n[ -e '${folder.path('well')}' ] || exit 4\nexec '${serving}'\n` })
+  const gateway = await startGateway({ folder })
+  await gateway.events.waitFor(({ name, state }) => name === 'mends' && state === 'resting', 'the rest')
+  await folder.write('well', '')
+  return gateway
+}

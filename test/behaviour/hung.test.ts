@@ -51,7 +51,12 @@ test('an app that does not answer is told from one that is busy', async (t) => {
       t.diagnostic(fell)
       assert.match(fell, /no byte of any answer for [\d.]+m?s, and none to HEAD \/ within 300ms \(3 times in a row\)/)
       const second = await gateway.events.ready('deadlocked', { since })
-      assert.equal((await culprit).status, 502)
+      const { status, body } = await culprit
+      assert.equal(status, 502)
+      assert.match(
+        body,
+        /App was stopped before it answered.*The gateway stopped this instance .* It had failed: see crash deadlocked-\d+-\w+\./,
+      )
       for (const answer of await Promise.all(waiting)) assert.equal(answer.body, `${second.pid}\n`)
       await eventually(() => !isAlive(first.pid), { what: 'the end of the hung one' })
     }),

@@ -17,6 +17,12 @@ test('the version and help go to stdout, end with 0, and leave no trace', async 
   assert.deepEqual(await fs.readdir(folder.dir), ['apps'])
 })
 
+test('the help of status says what its memory counts, and what the limit does', async () => {
+  await using folder = await createFolder()
+  const { stdout } = await folder.cli('status', '--help')
+  assert.match(stdout, /MEMORY is what all processes of an instance have resident.*\n.*limits\.memory/)
+})
+
 test('help shows every command, examples, environment variables and exit codes', async () => {
   await using folder = await createFolder()
   const { stdout } = await folder.cli('--help')

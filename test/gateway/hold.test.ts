@@ -71,7 +71,7 @@ describe('a request for an app that is not ready', () => {
     assert.equal(front.exchanges[0]?.error?.code, 'not-ready')
   })
 
-  test('is told 503 at once when its app rests longer than it may wait', async () => {
+  test('is told 503 at once when its app will not be woken before its time is over, and has it woken all the same', async () => {
     await using front = await startFront()
     const until = systemClock.now() + 100_000
     front.routes([route('hello', { kind: 'waiting', why: 'crash-looping', until }, { hold: { for: 60_000, max: 10 } })])
@@ -79,6 +79,7 @@ describe('a request for an app that is not ready', () => {
     assert.equal(response.status, 503)
     assert.match(response.field('retry-after') ?? '', /^(100|9\d)$/)
     assert.ok((front.exchanges[0]?.held ?? 0) < 30_000, 'it did not wait')
+    assert.deepEqual(front.reports, [{ type: 'wanted', app: 'hello' }])
     front.routes([
       route('hello', { kind: 'waiting', why: 'x', until: systemClock.now() + 100 }, { hold: { for: 300, max: 10 } }),
     ])

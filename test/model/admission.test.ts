@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
-import { admit, type Ask, type Caller, subjectFor } from '../../src/model/admission.ts'
+import { admit, type Admission, type Ask, type Caller, subjectFor, wishes } from '../../src/model/admission.ts'
 import type { Route, Target } from '../../src/model/route.ts'
 import { indexed } from './indexed.ts'
 
@@ -31,7 +31,7 @@ function route(target: Target, more: Partial<Route> = {}): Route {
 const upstreams = [1, 2].map((run) => ({ run, host: '127.0.0.1', port: 4000 + run }))
 const ready: Target = { kind: 'ready', upstreams }
 
-function decide(target: Target, ask: Partial<Ask> = {}, more: Partial<Route> = {}): string {
+function decision(target: Target, ask: Partial<Ask> = {}, more: Partial<Route> = {}): Admission {
   const all: Ask = {
     method: 'GET',
     host: 'h',
@@ -43,18 +43,22 @@ function decide(target: Target, ask: Partial<Ask> = {}, more: Partial<Route> = {
     was: null,
     ...ask,
   }
-  const decision = admit(all, indexed([route(target, more)]), now)
-  switch (decision.kind) {
+  return admit(all, indexed([route(target, more)]), now)
+}
+
+function decide(...asked: Parameters<typeof decision>): string {
+  const decided = decision(...asked)
+  switch (decided.kind) {
     case 'refuse':
-      return `${decision.code}${decision.retryAfter === null ? '' : ` ${decision.retryAfter}`}`
+      return `${decided.code}${decided.retryAfter === null ? '' : ` ${decided.retryAfter}`}`
     case 'relay':
-      return `relay ${decision.upstreams.map(({ run }) => run).join(' ')}`
+      return `relay ${decided.upstreams.map(({ run }) => run).join(' ')}`
     case 'hold':
-      return `hold ${decision.for}`
+      return `hold ${decided.for}`
     case 'redirect':
-      return `redirect ${decision.to}`
+      return `redirect ${decided.to}`
     case 'remote':
-      return `remote ${decision.url}`
+      return `remote ${decided.url}`
   }
 }
 
@@ -117,6 +121,26 @@ describe('admit', () => {
     assert.equal(decide(waiting(now + 4_200)), 'not-ready 5')
     assert.equal(decide(waiting(now - 9)), 'hold 500')
     assert.equal(decide(waiting(null), {}, { hold: { for: 0, max: 10 } }), 'not-ready 1')
+  })
+
+  test('has a resting app started for whoever waits, and for whoever may not wait so long', () => {
+    const waiting = (until: number | null): Target => ({ kind: 'waiting', why: 'resting', until })
+    const none = { hold: { for: 0, max: 10 } }
+    assert.ok(wishes(decision(waiting(null))))
+    assert.ok(wishes(decision(waiting(now))))
+    assert.ok(wishes(decision(waiting(now + 4_200))))
+    assert.ok(wishes(decision(waiting(now), { held: 500 })))
+    assert.equal(decide(waiting(now), {}, none), 'not-ready 1')
+    assert.ok(wishes(decision(waiting(now), {}, none)))
+    // It starts already.
+    assert.ok(!wishes(decision(waiting(null), {}, none)))
+    // Ready, but this one has to avoid it.
+    assert.ok(!wishes(decision(ready, { avoid: new Set([1, 2]) })))
+    assert.ok(!wishes(decision(ready, { avoid: new Set([1, 2]), held: 500 })))
+    assert.ok(!wishes(decision(waiting(now + 4_200), { caller: { kind: 'unknown' } })))
+    assert.ok(!wishes(decision(waiting(now + 4_200), { path: '/hello' })))
+    assert.ok(!wishes(decision({ kind: 'closed', why: 'stopped' })))
+    assert.ok(!wishes(decision(ready)))
   })
 
   test('refuses what is closed and passes on what is remote', () => {

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { routeChange } from '../../src/model/derive.ts'
 import { emptyFleet, type Fleet } from '../../src/model/fleet.ts'
 import type { RouteChange, Target } from '../../src/model/route.ts'
-import { settings, well, World } from './world.ts'
+import { exitOf, settings, well, World } from './world.ts'
 
 const nothing = emptyFleet(1)
 const whole = (fleet: Fleet): RouteChange => routeChange(nothing, fleet, fleet.apps.keys())
@@ -26,13 +26,20 @@ test('requests go to ready instances, wait for starting ones and are told why ot
   assert.deepEqual(whole(world.fleet).put, [])
 })
 
-test('a resting app says until when', () => {
+test('a resting app says when a request may wake it, which is as long as its pause or two seconds after the last time', () => {
   const world = new World({ dud: { boots: null, dies: 1, obeys: 1 } })
   world.offer('hello', 'dud')
-  world.pass(15_000)
-  const it = target(world)
-  assert.ok(it?.kind === 'waiting' && it.until !== null && it.until > world.now)
-  assert.match(it.why, /exited with code 1 before it was ready/)
+  world.pass(60_000)
+  const { standing } = world.app('hello')
+  assert.ok(standing.kind === 'resting' && standing.until > world.now + 5_000)
+  const rests = target(world)
+  assert.ok(rests?.kind === 'waiting' && rests.until !== null && rests.until <= world.now)
+  assert.match(rests.why, /exited with code 1 before it was ready/)
+  world.send({ type: 'wanted', app: 'hello' })
+  const woken = world.now
+  world.pass(100)
+  const again = target(world)
+  assert.ok(again?.kind === 'waiting' && again.until === woken + 2_000)
 })
 
 test('a remote app is relayed to its URL and launches nothing', () => {
@@ -82,4 +89,23 @@ test('what changes from fleet to fleet adds up to the whole, and names no app th
   world.send({ type: 'shutdown' })
   world.pass(5_000)
   assert.ok(changes > settled)
+})
+
+test('what is stopped after it served is told, what has died by itself is not', () => {
+  const told: unknown[] = []
+  const world = new World({ v1: well, v2: well })
+  const step = (act: () => void): void => {
+    const before = world.fleet
+    act()
+    told.push(routeChange(before, world.fleet, ['hello']).ended ?? [])
+  }
+  world.offer('hello', 'v1')
+  world.pass(500)
+  step(() => world.send({ type: 'command', app: 'hello', verb: 'stop' }))
+  step(() => world.send({ type: 'drained', run: 1 }))
+  world.pass(500)
+  world.send({ type: 'command', app: 'hello', verb: 'start' })
+  world.pass(500)
+  step(() => world.send({ type: 'exited', run: 2, exit: exitOf({ code: 1 }) }))
+  assert.deepEqual(told, [[], [{ run: 1, fell: false }], []])
 })

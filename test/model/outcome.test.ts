@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { objection, outcomeOf } from '../../src/model/outcome.ts'
-import { settings, type Temper, well, World } from './world.ts'
+import { launch, settings, type Temper, well, World } from './world.ts'
 
 const dud: Temper = { boots: null, dies: 5, obeys: 5 }
 
@@ -66,6 +66,28 @@ test('of two restarts of the same the first has succeeded with the second', () =
   assert.deepEqual(first(), { decided: false })
   world.pass(500)
   assert.deepEqual(first(), { decided: true, ok: true, state: 'ready' })
+})
+
+test('a rollback succeeds though another one to the same version comes meanwhile, and not when one to another does', () => {
+  const world = new World({ v1: { ...well, boots: 100 }, v2: { ...well, boots: 100 }, v3: { ...well, boots: 100 } })
+  world.offer('hello', 'v3')
+  world.pass(500)
+  const back = (version: string): (() => ReturnType<typeof outcomeOf>) => {
+    const rejected = { version: 'v3', reason: 'rolled back by the operator', at: world.now }
+    world.send({ type: 'offered', app: 'hello', settings: settings('hello'), launch: launch(version), rejected })
+    const [mine, since] = [world.app('hello').current, world.now + 1]
+    world.pass(10)
+    return () => outcomeOf(world.fleet.apps.get('hello'), 'restart', mine, since)
+  }
+  const [first, second] = [back('v2'), back('v2')]
+  assert.deepEqual([first(), second()], [{ decided: false }, { decided: false }])
+  world.pass(500)
+  assert.deepEqual(first(), { decided: true, ok: true, state: 'ready' })
+  assert.deepEqual(second(), { decided: true, ok: true, state: 'ready' })
+  const third = back('v1')
+  back('v3')
+  const reason = 'superseded by version v3 before it was ready'
+  assert.deepEqual(third(), { decided: true, ok: false, reason })
 })
 
 test('a stop is done when nothing is left', () => {
