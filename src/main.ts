@@ -20,8 +20,8 @@ import { quarantineOf } from './main/quarantine.ts'
 import { recentOutput } from './main/recent.ts'
 import { reloader } from './main/reload.ts'
 import { remember } from './main/remember.ts'
-import { openSuccession } from './main/succession.ts'
 import { retainVersions } from './main/retain.ts'
+import { openRunning } from './main/running.ts'
 import { loadRequest, settingsOf } from './main/settings.ts'
 import { stampOf } from './model/crash.ts'
 import { routeChange } from './model/derive.ts'
@@ -187,7 +187,7 @@ export async function up(options: UpOptions): Promise<Running> {
     rollBack: (app, version) => kin.owe(rollBack(shop, app, version)),
     deploy: (app, file, bytes) => kin.owe(deploy(shop, app, file, bytes)),
     down: () => void running.close(),
-    upgrade: () => succession.upgrade(),
+    upgrade: () => running.succeed(),
     output: (app, last) => recentOutput(processes, supervisor.fleet, app, last),
     crashes: (app) => crashes.list(app),
     quarantine: (app) => quarantineOf(supervisor.fleet, app, epoch),
@@ -235,13 +235,13 @@ export async function up(options: UpOptions): Promise<Running> {
   })
   opened.use(await watchFiles(loaded.watch, reload))
 
-  const { promise: closed, resolve: resolveClosed } = Promise.withResolvers<void>()
-  const parts = opened.move()
-  let closing: Promise<void> | null = null
-  let heirCode: number | null = null
-  const succession = openSuccession({
+  const running = openRunning({
+    parts: opened.move(),
     again: options.again,
     kin,
+    gateway,
+    adminUrl: admin.url,
+    waitingFor,
     inherited: () => ({ ...gateway.sockets, adminPort: admin.port, stamp, nextRun: supervisor.fleet.nextRun }),
     letGo: async () => {
       supervisor.letGo()
@@ -251,38 +251,11 @@ export async function up(options: UpOptions): Promise<Running> {
       await admin[Symbol.asyncDispose]()
       await socket[Symbol.asyncDispose]()
     },
-    leave: async () => {
-      await gateway.leave()
-      await parts.disposeAsync()
-      await kin.closed()
+    killAll: () => {
+      for (const app of supervisor.fleet.apps.values()) for (const it of app.instances) processes.kill(it.run)
     },
     notice,
-    over: (code) => {
-      heirCode = code
-      // It may have ended while we were still about to leave.
-      void parts.disposeAsync().finally(resolveClosed)
-    },
   })
-  const close = (): Promise<void> =>
-    gateway
-      .stopAccepting()
-      .then(() => parts.disposeAsync())
-      .finally(resolveClosed)
-  const running: Running = {
-    url: gateway.url,
-    adminUrl: admin.url,
-    waitingFor,
-    upgrade: () => succession.tryUpgrade(),
-    get heirCode() {
-      return heirCode
-    },
-    close: () => (closing ??= succession.close() ?? close()),
-    kill: async () => {
-      for (const app of supervisor.fleet.apps.values()) for (const it of app.instances) processes.kill(it.run)
-      await running.close()
-    },
-    closed,
-  }
   socket.serve(control)
   if (format === 'pretty') await awaitFirstVerdicts(supervisor)
   log.listening({
