@@ -33,13 +33,20 @@ export interface Succession {
  */
 export function openSuccession(options: SuccessionOptions): Succession {
   const { again, inherited, kin, letGo, leave, notice, over } = options
+  const ending = new AbortController()
   let begun = false
   let heir: ChildProcess | null = null
   let ended: Promise<void> = Promise.resolve()
   const succeed = async (child: ChildProcess): Promise<void> => {
     // The answer to whoever asked for it goes out first.
     await delay(50)
+    const obstacle = obstacleTo(child)
+    if (obstacle !== null) {
+      begun = false
+      return tellObstacle(obstacle)
+    }
     heir = child
+    ended = once(child, 'exit').then(([code]) => over(Number(code ?? 1)))
     kin.follow(child)
     await letGo()
     // If this fails nobody looks after the apps: then it has to end this process, and the guardian acts.
@@ -48,35 +55,48 @@ export function openSuccession(options: SuccessionOptions): Succession {
     await leave()
     if (child.connected) child.disconnect()
   }
+  /** Why an heir that is prepared is not put in charge: to let go amid an ordered end would cut that in half. */
+  const obstacleTo = (child: ChildProcess): string | null => {
+    if (ending.signal.aborted) return stopping
+    return child.exitCode === null && child.signalCode === null ? null : 'the new gateway ended too soon'
+  }
+  const tellObstacle = (why: string): void => notice('error', `Not upgraded: ${why}.`)
   const succession: Succession = {
     async tryUpgrade() {
-      await succession.upgrade().catch((error: unknown) => notice('error', `Not upgraded: ${messageOf(error)}.`))
+      await succession.upgrade().catch((error: unknown) => tellObstacle(messageOf(error)))
     },
     async upgrade() {
       // Whoever started the first of us knows only that one.
       if (heir?.kill('SIGUSR2') === true) return
+      if (ending.signal.aborted) throw new Error(stopping)
       if (begun) throw new Error('an upgrade is under way already')
       if (again === null) throw new Error('it is not known how this gateway was started; restart it')
       begun = true
       try {
-        const child = await prepareHeir(again, inherited())
+        const child = await prepareHeir(again, inherited(), ending.signal)
         await kin.quiet()
-        if (child.exitCode !== null || child.signalCode !== null) throw new Error('the new gateway ended too soon')
-        ended = once(child, 'exit').then(([code]) => over(Number(code ?? 1)))
+        const obstacle = obstacleTo(child)
+        if (obstacle !== null) throw new Error(obstacle)
         void succeed(child)
       } catch (error) {
         begun = false
-        throw error
+        throw ending.signal.aborted ? new Error(stopping) : error
       }
     },
     close() {
-      if (heir === null) return null
-      heir.kill('SIGTERM')
-      return ended
+      if (heir !== null) {
+        heir.kill('SIGTERM')
+        return ended
+      }
+      // One that is not yet in charge ends at once: it has our listening sockets, and nothing else.
+      ending.abort()
+      return null
     },
   }
   return succession
 }
+
+const stopping = 'the gateway is being stopped'
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

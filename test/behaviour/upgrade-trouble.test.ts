@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import test from 'node:test'
+import { createFolder, type Folder } from '../support/folder.ts'
+import { startGateway } from '../support/gateway.ts'
+import { isAlive } from '../support/processes.ts'
+import { eventually, patience, within } from '../support/wait.ts'
+
+/** What is said of an app that has been started, at any later time. */
+const comesUp = ({ event, state }: { event: string; state?: string }): boolean => {
+  return event === 'listening' || (event === 'app' && (state === 'starting' || state === 'ready'))
+}
+
+for (const how of ['SIGTERM', 'down']) {
+  test(`${how} while an upgrade is being prepared ends everything in order, and the new process never takes over`, async () => {
+    await using folder = await createFolder({ apps: { 'hello.cjs': 'hello.cjs' } })
+    await folder.put('deaf.py', { fixture: 'deaf.py', words: { pids: folder.path('pids.txt') } })
+    await writePausing(folder, { defaults: { stop: { grace: '2s' } } })
+    await using gateway = await startGateway({ folder })
+    const { pid } = await gateway.events.ready('hello')
+    await gateway.events.ready('deaf')
+    const since = gateway.events.mark()
+    const upgrade = folder.cli('upgrade')
+    const heir = Number(await eventually(() => read(folder.path('pausing')), { what: 'the new process' }))
+    const down = how === 'down' ? folder.cli('down') : null
+    if (down === null) gateway.child.kill('SIGTERM')
+    await gateway.events.waitFor(({ state, name }) => state === 'stopping' && name === 'deaf', 'the stop', { since })
+    await folder.write('go', '')
+    assert.equal((await within(gateway.ended, patience, 'the end')).code, 0)
+    assert.equal((await down)?.code ?? 0, 0)
+    const { code, stderr } = await upgrade
+    assert.equal(code, 1)
+    assert.match(stderr, /the gateway is being stopped/)
+    assert.deepEqual(gateway.events.seen.slice(since).filter(comesUp), [])
+    await eventually(() => ![pid, heir].some(isAlive), { what: 'all to be gone' })
+  })
+}
+
+/** A configuration whose reading takes, in a process that shall take over, until there is a file `go`. */
+async function writePausing(folder: Folder, config: object): Promise<void> {
+  const text = `import { existsSync, writeFileSync } from 'node:fs'
+    import { setTimeout as delay } from 'node:timers/promises'
+    if (process.connected) {
+      writeFileSync(${JSON.stringify(folder.path('pausing'))}, String(process.pid))
+      while (!existsSync(${JSON.stringify(folder.path('go'))})) await delay(20)
+    }
+    export default ${JSON.stringify(config)}`
+  await folder.write('gateway.config.mjs', text)
+}
+
+function read(file: string): string {
+  return fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : ''
+}
