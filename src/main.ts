@@ -242,7 +242,13 @@ export async function up(options: UpOptions): Promise<Running> {
     gateway,
     adminUrl: admin.url,
     waitingFor,
-    inherited: () => ({ ...gateway.sockets, adminPort: admin.port, stamp, nextRun: supervisor.fleet.nextRun }),
+    inherited: () => ({
+      ...gateway.sockets,
+      adminPort: admin.port,
+      stamp,
+      nextRun: supervisor.fleet.nextRun,
+      stateDir: config.stateDir,
+    }),
     letGo: async () => {
       supervisor.letGo()
       await processes.letGo()

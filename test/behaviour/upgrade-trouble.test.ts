@@ -36,6 +36,25 @@ for (const how of ['SIGTERM', 'down']) {
   })
 }
 
+test('an upgrade with another stateDir in the configuration is refused with the reason, and nothing is started twice', async () => {
+  await using gateway = await startGateway({ apps: { 'hello.cjs': 'hello.cjs' } })
+  const { folder, events } = gateway
+  const { pid } = await events.ready('hello')
+  await folder.write('gateway.config.json', JSON.stringify({ stateDir: 'elsewhere' }))
+  const since = events.mark()
+  // The command would look for the gateway in the other folder.
+  const { code, stderr } = await folder.cli('--state', '.quaymaster', 'upgrade')
+  assert.equal(code, 1)
+  assert.match(stderr, /serves on: .*stateDir is \S+elsewhere now, but what runs is on file in \S+\.quaymaster: /)
+  gateway.child.kill('SIGUSR2')
+  await events.waitFor(({ message }) => /^Not upgraded: .*stateDir is /.test(String(message)), 'a notice', { since })
+  assert.ok(!events.seen.slice(since).some(comesUp))
+  assert.ok(isAlive(pid))
+  await folder.write('gateway.config.json', '{}')
+  assert.equal((await folder.cli('upgrade')).code, 0)
+  assert.equal((await events.ready('hello', { since })).pid, pid)
+})
+
 /** A configuration whose reading takes, in a process that shall take over, until there is a file `go`. */
 async function writePausing(folder: Folder, config: object): Promise<void> {
   const text = `import { existsSync, writeFileSync } from 'node:fs'
