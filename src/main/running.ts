@@ -58,7 +58,9 @@ export function openRunning(options: RunningOptions): Governed {
     close: () => (closing ??= succession.close() ?? close()),
     kill: async () => {
       killAll()
-      await running.close()
+      const over = running.close()
+      succession.kill()
+      await over
     },
     closed,
   }

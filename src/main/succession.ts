@@ -25,6 +25,8 @@ export interface Succession {
   tryUpgrade(): Promise<void>
   /** Ends the new process in order, and resolves when it has; null while there is none. */
   close(): Promise<void> | null
+  /** Ends it at once, after `close`: what a second Ctrl-C does here. */
+  kill(): void
 }
 
 /**
@@ -92,9 +94,19 @@ export function openSuccession(options: SuccessionOptions): Succession {
       ending.abort()
       return null
     },
+    kill() {
+      if (heir === null) return
+      heir.kill('SIGINT')
+      // Two within a second are one to it, and its first may have come a moment later than ours.
+      const insist = setInterval(() => heir?.kill('SIGINT'), insistence)
+      void ended.finally(() => clearInterval(insist))
+    },
   }
   return succession
 }
+
+/** Between two signals to a process that is to end at once (milliseconds). */
+const insistence = 500
 
 const stopping = 'the gateway is being stopped'
 

@@ -55,6 +55,21 @@ test('an upgrade with another stateDir in the configuration is refused with the 
   assert.equal((await events.ready('hello', { since })).pid, pid)
 })
 
+test('a second Ctrl-C after an upgrade ends the new process and every app at once, too', async () => {
+  await using folder = await createFolder({ config: { defaults: { stop: { grace: '40s' } } } })
+  await folder.put('deaf.py', { fixture: 'deaf.py', words: { pids: folder.path('pids.txt') } })
+  await using gateway = await startGateway({ folder })
+  const { pid } = await gateway.events.ready('deaf')
+  const since = gateway.events.mark()
+  assert.equal((await folder.cli('upgrade')).code, 0)
+  const listening = await gateway.events.waitFor(({ event }) => event === 'listening', 'the new one', { since })
+  gateway.child.kill('SIGINT')
+  await eventually(() => gateway.stderr().includes('waiting for: deaf'), { what: 'a second to be over' })
+  gateway.child.kill('SIGINT')
+  assert.equal((await within(gateway.ended, patience, 'the end of both')).code, 130)
+  assert.deepEqual([Number(listening.pid), pid].filter(isAlive), [])
+})
+
 /** A configuration whose reading takes, in a process that shall take over, until there is a file `go`. */
 async function writePausing(folder: Folder, config: object): Promise<void> {
   const text = `import { existsSync, writeFileSync } from 'node:fs'
