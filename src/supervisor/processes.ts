@@ -177,7 +177,7 @@ export class Processes implements AsyncDisposable {
     this.#runs.clear()
     this.#provisions.letGo()
     await Promise.all(runs.map(async (run) => await run.letGo()))
-    await this.#roll[Symbol.asyncDispose]()
+    await this.#roll.letGo()
   }
 
   /** Kills whatever is left. */

@@ -85,13 +85,23 @@ export class InstanceRoll implements AsyncDisposable {
     void this.#write()
   }
 
+  /** Another gateway goes on with what is on file, which is everything: somebody may have deleted it meanwhile. */
+  async letGo(): Promise<void> {
+    await this.#write()
+    await this.#close()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     // After it was let go the file is another gateway's.
     if (this.#closed) return
-    // A write that another one waits for is followed by that one: until there is none, lest it brings the file back.
+    await this.#close()
+    if (this.#instances.size === 0) await rm(pathIn(this.#stateDir), { force: true }).catch(() => {})
+  }
+
+  /** A write that another one waits for is followed by that one: until there is none, lest it brings the file back. */
+  async #close(): Promise<void> {
     for (let one = this.#next ?? this.#writing; one !== null; one = this.#next ?? this.#writing) await one
     this.#closed = true
-    if (this.#instances.size === 0) await rm(pathIn(this.#stateDir), { force: true }).catch(() => {})
   }
 
   /** One write at a time; all changes that come meanwhile share the next. */

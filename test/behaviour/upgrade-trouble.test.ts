@@ -70,6 +70,18 @@ test('a second Ctrl-C after an upgrade ends the new process and every app at onc
   assert.deepEqual([Number(listening.pid), pid].filter(isAlive), [])
 })
 
+test('an app that the operator has stopped stays so over upgrades, also when no other one runs', async () => {
+  await using gateway = await startGateway({ apps: { 'hello.cjs': 'hello.cjs' } })
+  await gateway.events.ready('hello')
+  assert.equal((await gateway.folder.cli('stop', 'hello')).code, 0)
+  await gateway.events.waitFor(({ state }) => state === 'stopped', 'its end')
+  const since = gateway.events.mark()
+  for (const _ of [1, 2]) assert.equal((await gateway.folder.cli('upgrade')).code, 0)
+  await eventually(async () => (await gateway.app('hello')).state !== 'settling', { what: 'it to be judged' })
+  assert.equal((await gateway.app('hello')).state, 'off')
+  assert.ok(!gateway.events.seen.slice(since).some(({ state }) => state === 'starting'))
+})
+
 /** A configuration whose reading takes, in a process that shall take over, until there is a file `go`. */
 async function writePausing(folder: Folder, config: object): Promise<void> {
   const text = `import { existsSync, writeFileSync } from 'node:fs'
