@@ -12,6 +12,7 @@ import { systemClock } from './lib/clock.ts'
 import type { Running, UpOptions } from './lib/running.ts'
 import { StartError } from './lib/start-error.ts'
 import { quaymasterVersion } from './lib/version.ts'
+import { abandon } from './main/abandon.ts'
 import { openAdoption } from './main/adoption.ts'
 import { awaitFirstVerdicts } from './main/greet.ts'
 import { openKin } from './main/kin.ts'
@@ -260,6 +261,8 @@ export async function up(options: UpOptions): Promise<Running> {
     killAll: () => {
       for (const app of supervisor.fleet.apps.values()) for (const it of app.instances) processes.kill(it.run)
     },
+    abandon: () => abandon(config.stateDir, notice),
+    guarded: grace !== null && options.guard !== null,
     notice,
   })
   socket.serve(control)

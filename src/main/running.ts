@@ -1,7 +1,10 @@
 import type { Running } from '../lib/running.ts'
 import { openSuccession, type SuccessionOptions } from './succession.ts'
 
-export interface RunningOptions extends Pick<SuccessionOptions, 'again' | 'inherited' | 'kin' | 'letGo' | 'notice'> {
+export interface RunningOptions extends Pick<
+  SuccessionOptions,
+  'abandon' | 'again' | 'guarded' | 'inherited' | 'kin' | 'letGo' | 'notice'
+> {
   /** Everything that was opened; disposed of when it is over. */
   readonly parts: AsyncDisposable
   readonly gateway: {

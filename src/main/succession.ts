@@ -13,6 +13,10 @@ export interface SuccessionOptions {
   readonly letGo: () => Promise<void>
   /** Closes the front door, last words included, and everything else. */
   readonly leave: () => Promise<void>
+  /** Ends what is on file. */
+  readonly abandon: () => Promise<unknown>
+  /** Whether somebody does so when this process dies. */
+  readonly guarded: boolean
   readonly notice: (level: 'info' | 'warn' | 'error', message: string) => void
   /** The new process has ended, with this exit code. */
   readonly over: (code: number) => void
@@ -34,11 +38,13 @@ export interface Succession {
  * terminal, npm or systemd, knows only this one.
  */
 export function openSuccession(options: SuccessionOptions): Succession {
-  const { again, inherited, kin, letGo, leave, notice, over } = options
+  const { abandon, again, guarded, inherited, kin, letGo, leave, notice, over } = options
+  /** Aborts what is only prepared. */
   const ending = new AbortController()
   let begun = false
   let heir: ChildProcess | null = null
-  let ended: Promise<void> = Promise.resolve()
+  let isClosing = false
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>()
   const succeed = async (child: ChildProcess): Promise<void> => {
     // The answer to whoever asked for it goes out first.
     await delay(50)
@@ -47,15 +53,52 @@ export function openSuccession(options: SuccessionOptions): Succession {
       begun = false
       return tellObstacle(obstacle)
     }
-    heir = child
-    ended = once(child, 'exit').then(([code]) => over(Number(code ?? 1)))
-    kin.follow(child)
+    const gone = putInCharge(child)
     await letGo()
-    // If this fails nobody looks after the apps: then it has to end this process, and the guardian acts.
-    await handOver(child, inherited())
-    notice('info', `Another process goes on: PID ${child.pid}.`)
+    const last = await handOver(child, inherited()).then(
+      () => ({ child, gone }),
+      async (error: unknown) => {
+        // It may have to be killed, and until it is gone it has the state folder.
+        await gone
+        return await tryAgain(messageOf(error))
+      },
+    )
+    if (last === null) return finish(1)
+    void last.gone.then(finish)
+    notice('info', `Another process goes on: PID ${last.child.pid}.`)
     await leave()
-    if (child.connected) child.disconnect()
+    if (last.child.connected) last.child.disconnect()
+  }
+  /** Resolves with its exit code. */
+  const putInCharge = (child: ChildProcess): Promise<number> => {
+    heir = child
+    kin.follow(child)
+    return once(child, 'exit').then(([code]) => Number(code ?? 1))
+  }
+  const finish = (code: number): void => {
+    over(code)
+    end()
+  }
+  /** The apps and who is connected are still there, and all is on file: null when it could not be, and they have been ended. */
+  const tryAgain = async (why: string): Promise<{ child: ChildProcess; gone: Promise<number> } | null> => {
+    try {
+      if (isClosing || again === null) throw new Error(why)
+      notice('error', `The upgrade failed: ${why}. It is tried once more.`)
+      const child = await prepareHeir(again, inherited(), new AbortController().signal)
+      const gone = putInCharge(child)
+      if (isClosing) child.kill('SIGTERM')
+      await handOver(child, inherited()).catch(async (error: unknown) => {
+        await gone
+        throw error
+      })
+      return { child, gone }
+    } catch (error) {
+      // Nobody looks after the apps now. The guardian acts when this process has ended, which this does.
+      if (guarded && !isClosing) throw error
+      notice('error', `Nobody goes on with the apps, they are ended: ${messageOf(error)}.`)
+      await abandon()
+      return null
+    }
   }
   /** Why an heir that is prepared is not put in charge: to let go amid an ordered end would cut that in half. */
   const obstacleTo = (child: ChildProcess): string | null => {
@@ -86,6 +129,7 @@ export function openSuccession(options: SuccessionOptions): Succession {
       }
     },
     close() {
+      isClosing = true
       if (heir !== null) {
         heir.kill('SIGTERM')
         return ended

@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import test from 'node:test'
 import { createFolder, type Folder } from '../support/folder.ts'
 import { startGateway } from '../support/gateway.ts'
+import { failures, startLoad } from '../support/load.ts'
 import { isAlive } from '../support/processes.ts'
 import { eventually, patience, within } from '../support/wait.ts'
 
@@ -81,6 +82,54 @@ test('an app that the operator has stopped stays so over upgrades, also when no 
   assert.equal((await gateway.app('hello')).state, 'off')
   assert.ok(!gateway.events.seen.slice(since).some(({ state }) => state === 'starting'))
 })
+
+test('a new process that dies while it takes over is followed by another one: same apps, and no request fails', async () => {
+  await using folder = await createFolder({ apps: { 'hello.cjs': 'hello.cjs' } })
+  await writeDying(folder, `!existsSync(${JSON.stringify(folder.path('died'))})`, {})
+  await using gateway = await startGateway({ folder })
+  const { pid } = await gateway.events.ready('hello')
+  await using load = startLoad(gateway, { rps: 100, path: '/hello/', headers: { connection: 'close' } })
+  const since = gateway.events.mark()
+  const { code, stdout, stderr } = await folder.cli('upgrade')
+  assert.equal(code, 0, stderr)
+  assert.equal(fs.existsSync(folder.path('died')), true)
+  assert.equal((await gateway.events.ready('hello', { since })).pid, pid)
+  const before = load.shots.length
+  await eventually(() => load.shots.length > before + 50, { what: 'more requests' })
+  assert.deepEqual(failures(await load.stop()), [])
+  assert.equal((await gateway.status()).pid, Number(/goes on as PID (\d+)/.exec(stdout)?.[1]))
+  gateway.child.kill('SIGTERM')
+  assert.equal((await within(gateway.ended, patience, 'the end of both')).code, 0)
+  assert.ok(!isAlive(pid))
+})
+
+for (const grace of ['1s', false]) {
+  test(`when another one dies, too, upgrade says so at once and nothing is left, with guard.grace ${grace}`, async () => {
+    await using folder = await createFolder({ apps: { 'hello.cjs': 'hello.cjs' } })
+    await writeDying(folder, 'true', { guard: { grace } })
+    await using gateway = await startGateway({ folder })
+    const { pid } = await gateway.events.ready('hello')
+    const { code, stderr } = await folder.cli('upgrade')
+    assert.equal(code, 1)
+    assert.match(stderr, /The new gateway ended while it took over, and PID \d+ with it/)
+    assert.equal((await within(gateway.ended, patience, 'the end')).code, 1)
+    if (grace === false) assert.ok(!isAlive(pid))
+    await eventually(() => !isAlive(pid), { what: 'the app to be gone' })
+  })
+}
+
+/** A configuration that, in a process which takes over, ends it if that holds. */
+async function writeDying(folder: Folder, condition: string, config: object): Promise<void> {
+  const text = `import { existsSync, writeFileSync } from 'node:fs'
+    // It is read a first time before anything is taken over.
+    globalThis.reads = (globalThis.reads ?? 0) + 1
+    if (process.connected && globalThis.reads > 1 && ${condition}) {
+      writeFileSync(${JSON.stringify(folder.path('died'))}, '')
+      process.kill(process.pid, 'SIGKILL')
+    }
+    export default ${JSON.stringify(config)}`
+  await folder.write('gateway.config.mjs', text)
+}
 
 /** A configuration whose reading takes, in a process that shall take over, until there is a file `go`. */
 async function writePausing(folder: Folder, config: object): Promise<void> {
