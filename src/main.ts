@@ -254,7 +254,7 @@ export async function up(options: UpOptions): Promise<Running> {
       supervisor.letGo()
       await processes.letGo()
       await crashes.letGo()
-      intake?.letGo()
+      await intake?.letGo()
       await admin[Symbol.asyncDispose]()
       await socket[Symbol.asyncDispose]()
     },
