@@ -12,6 +12,7 @@ import { systemClock } from './lib/clock.ts'
 import type { Running, UpOptions } from './lib/running.ts'
 import { StartError } from './lib/start-error.ts'
 import { quaymasterVersion } from './lib/version.ts'
+import { abandon } from './main/abandon.ts'
 import { openAdoption } from './main/adoption.ts'
 import { awaitFirstVerdicts } from './main/greet.ts'
 import { openKin } from './main/kin.ts'
@@ -20,8 +21,8 @@ import { quarantineOf } from './main/quarantine.ts'
 import { recentOutput } from './main/recent.ts'
 import { reloader } from './main/reload.ts'
 import { remember } from './main/remember.ts'
-import { openSuccession } from './main/succession.ts'
 import { retainVersions } from './main/retain.ts'
+import { openRunning } from './main/running.ts'
 import { loadRequest, settingsOf } from './main/settings.ts'
 import { stampOf } from './model/crash.ts'
 import { routeChange } from './model/derive.ts'
@@ -60,6 +61,7 @@ export async function up(options: UpOptions): Promise<Running> {
   const socket = opened.use(await openControlSocket(config.stateDir))
   const format = options.json || !process.stdout.isTTY ? 'json' : 'pretty'
   const log = opened.use(await openLog({ journal, out: process.stdout, format, color: options.color, ...config.log }))
+  const left = await findLeft(config.stateDir, notice, inherited?.pid ?? null)
   let kept: KeptToken | null = config.auth.tokens.length > 0 ? null : await readOrCreateToken(config.stateDir)
   for (const message of [...socket.notices, ...(kept?.notices ?? []), ...warnings]) notice('warn', message)
   for (const message of await readReport(config.stateDir)) notice('warn', message)
@@ -69,8 +71,6 @@ export async function up(options: UpOptions): Promise<Running> {
     opened.use(new Guardian({ stateDir: config.stateDir, command: options.guard, grace, notice }))
     options.guarded(config.stateDir)
   }
-  const left = await findLeft(config.stateDir, notice)
-
   let tokens = tokensOf(config, kept?.token ?? null)
   const gateway = opened.use(
     await openFrontDoor({
@@ -187,7 +187,7 @@ export async function up(options: UpOptions): Promise<Running> {
     rollBack: (app, version) => kin.owe(rollBack(shop, app, version)),
     deploy: (app, file, bytes) => kin.owe(deploy(shop, app, file, bytes)),
     down: () => void running.close(),
-    upgrade: () => succession.upgrade(),
+    upgrade: () => running.succeed(),
     output: (app, last) => recentOutput(processes, supervisor.fleet, app, last),
     crashes: (app) => crashes.list(app),
     quarantine: (app) => quarantineOf(supervisor.fleet, app, epoch),
@@ -215,7 +215,10 @@ export async function up(options: UpOptions): Promise<Running> {
     inherited: left.adoptable.map(({ app, launch }) => ({ app, version: versionOf(launch), file: launch.file })),
     notice,
   })
-  void intake.looked.then(() => adoption.finish((app) => settingsFor(config, app)))
+  void intake.looked.then(() => {
+    adoption.finish((app) => settingsFor(config, app))
+    for (const app of left.off) if (!supervisor.fleet.apps.has(app)) processes.setOff(app, false)
+  })
   // Who asks for an app that goes on shall not be told that there is none.
   await adoption.settled
   gateway.open()
@@ -235,54 +238,36 @@ export async function up(options: UpOptions): Promise<Running> {
   })
   opened.use(await watchFiles(loaded.watch, reload))
 
-  const { promise: closed, resolve: resolveClosed } = Promise.withResolvers<void>()
-  const parts = opened.move()
-  let closing: Promise<void> | null = null
-  let heirCode: number | null = null
-  const succession = openSuccession({
+  const running = openRunning({
+    parts: opened.move(),
     again: options.again,
     kin,
-    inherited: () => ({ ...gateway.sockets, adminPort: admin.port, stamp, nextRun: supervisor.fleet.nextRun }),
+    gateway,
+    adminUrl: admin.url,
+    waitingFor,
+    inherited: () => ({
+      ...gateway.sockets,
+      adminPort: admin.port,
+      stamp,
+      nextRun: supervisor.fleet.nextRun,
+      stateDir: config.stateDir,
+      pid: process.pid,
+    }),
     letGo: async () => {
       supervisor.letGo()
       await processes.letGo()
       await crashes.letGo()
-      intake?.letGo()
+      await intake?.letGo()
       await admin[Symbol.asyncDispose]()
       await socket[Symbol.asyncDispose]()
     },
-    leave: async () => {
-      await gateway.leave()
-      await parts.disposeAsync()
-      await kin.closed()
-    },
-    notice,
-    over: (code) => {
-      heirCode = code
-      // It may have ended while we were still about to leave.
-      void parts.disposeAsync().finally(resolveClosed)
-    },
-  })
-  const close = (): Promise<void> =>
-    gateway
-      .stopAccepting()
-      .then(() => parts.disposeAsync())
-      .finally(resolveClosed)
-  const running: Running = {
-    url: gateway.url,
-    adminUrl: admin.url,
-    waitingFor,
-    upgrade: () => succession.tryUpgrade(),
-    get heirCode() {
-      return heirCode
-    },
-    close: () => (closing ??= succession.close() ?? close()),
-    kill: async () => {
+    killAll: () => {
       for (const app of supervisor.fleet.apps.values()) for (const it of app.instances) processes.kill(it.run)
-      await running.close()
     },
-    closed,
-  }
+    abandon: () => abandon(config.stateDir, notice),
+    guarded: grace !== null && options.guard !== null,
+    notice,
+  })
   socket.serve(control)
   if (format === 'pretty') await awaitFirstVerdicts(supervisor)
   log.listening({

@@ -1,10 +1,9 @@
 import { appendFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
-import { announceEnding, takeLock } from '../admin/lock.ts'
 import { request } from '../admin/request.ts'
+import { abandon } from '../main/abandon.ts'
 import { reportFile } from '../supervisor/guardian.ts'
 import { hasRoll } from '../supervisor/roll.ts'
-import { endAll } from '../supervisor/strays.ts'
 
 /**
  * What becomes of a guardian whose gateway has died: waits for another gateway, and if none comes within `grace` ms ends
@@ -17,12 +16,8 @@ export async function runGuard(stateDir: string, grace: number): Promise<number>
     if (!hasRoll(stateDir) || (await isAnswering(stateDir))) return 0
     await pause(Math.max(0, Math.min(look, until - performance.now())))
   } while (performance.now() < until)
-  const lock = await takeLock(stateDir).catch(() => null)
-  if (lock === null) return 0
-  using _lock = lock
-  await using _ending = await announceEnding(stateDir)
   const told: string[] = []
-  const ended = await endAll(stateDir, (_, message) => told.push(message))
+  const ended = await abandon(stateDir, (_, message) => told.push(message))
   if (ended.length === 0) return 0
   const after = 'The gateway died and none came in time'
   const lines = told.map((message) => `${new Date().toISOString()} ${after}: ${message}\n`)

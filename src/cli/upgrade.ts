@@ -9,10 +9,18 @@ import type { GlobalOptions } from './global-options.ts'
 export async function runUpgrade(options: GlobalOptions): Promise<number> {
   const state = await findState(options)
   const { pid } = await ask<{ pid: number }>(state, 'POST', '/upgrade')
+  // From another container it cannot be seen; then only time tells.
+  const isSeen = isAlive(pid)
   const until = performance.now() + patience
   while (performance.now() < until) {
     await pause(50)
     const now = await ownerOf(state)
+    // It stays for as long as what it started, and tries it a second time.
+    if (now === null && isSeen && !isAlive(pid)) {
+      throw new CommandError(
+        `The new gateway ended while it took over, and PID ${pid} with it: its log says why. Start one with: quaymaster up`,
+      )
+    }
     if (now === null || now === pid) continue
     process.stdout.write(`Quaymaster goes on as PID ${now}; PID ${pid} finishes what it has begun.\n`)
     return 0
@@ -21,6 +29,15 @@ export async function runUpgrade(options: GlobalOptions): Promise<number> {
 }
 
 const patience = 60_000
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
 
 async function ownerOf(state: string): Promise<number | null> {
   try {

@@ -15,9 +15,13 @@ const enough = 16 * 1024
 
 /**
  * Starts the process that shall follow this one and resolves when it has read its configuration and is prepared to take
- * over; until then nothing has changed here. Rejects with why it is not.
+ * over; until then nothing has changed here. Rejects with why it is not. It ends when `signal` aborts.
  */
-export async function prepareHeir(again: readonly string[], inherited: Inherited): Promise<ChildProcess> {
+export async function prepareHeir(
+  again: readonly string[],
+  inherited: Inherited,
+  signal: AbortSignal,
+): Promise<ChildProcess> {
   const [file = '', ...args] = again
   const { descriptors } = inherited
   // 0 to 2 are as here, 3 is the channel between us.
@@ -27,7 +31,11 @@ export async function prepareHeir(again: readonly string[], inherited: Inherited
     stdio: ['inherit', 'inherit', 'inherit', 'ipc', ...descriptors],
     serialization: 'advanced',
     env,
+    signal,
+    killSignal: 'SIGKILL',
   })
+  // Whoever waits is told by the rejection.
+  child.on('error', () => {})
   await hear(child, 'prepared', () => listenTo(file, args, env))
   return child
 }

@@ -30,4 +30,13 @@ export function loadRequest(options: UpOptions): LoadOptions {
 export async function checkConfig(options: UpOptions): Promise<void> {
   const loaded = await loadConfig(loadRequest(options))
   if (!loaded.ok) throw new StartError(formatProblems(loaded.problems, options.cwd), 2)
+  const before = options.inherited?.stateDir
+  const { stateDir } = loaded.config
+  // What runs is on file there and nowhere else: all of it would be started a second time.
+  if (before !== undefined && before !== stateDir) {
+    throw new StartError(
+      `stateDir is ${stateDir} now, but what runs is on file in ${before}: an upgrade cannot move it. Put it back, or stop the gateway and start it again.`,
+      2,
+    )
+  }
 }

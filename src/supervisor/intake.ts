@@ -1,16 +1,18 @@
-import { access, readdir, realpath } from 'node:fs/promises'
+import { access, realpath } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Clock } from '../lib/clock.ts'
 import { Archive } from './archive.ts'
 import { Claims } from './claims.ts'
 import type { Settings } from './discover.ts'
 import { shown } from './display.ts'
 import { Entry } from './entry.ts'
-import { absenceOf, findAbsence } from './absence.ts'
+import { findAbsence } from './absence.ts'
 import { messageOf } from './errno.ts'
 import { mostApps, type Household } from './household.ts'
 import { judgeDeclared, told } from './judge.ts'
 import { Lanes } from './lanes.ts'
+import { Listing } from './listing.ts'
 import { isIgnoredName, isLabel } from './names.ts'
 import { Register, type IntakeEvent, type Told } from './register.ts'
 import { Versions, type Inherited } from './versions.ts'
@@ -46,8 +48,8 @@ export interface Intake extends AsyncDisposable {
   judgeAnew(app: string, entry?: string): Promise<Told>
   /** The entry of `apps/` that is this app, if a file is. */
   entryOf(app: string): string | null
-  /** Takes nothing away any more: another gateway goes on with what runs from the copies. */
-  letGo(): void
+  /** Looks at nothing and takes nothing away any more: another gateway does, and runs from the copies. */
+  letGo(): Promise<void>
 }
 
 /** Rejects when `appsDir` is no folder. Resolves when it is watched, whether or not it exists yet, and the first look through it has begun. */
@@ -67,6 +69,9 @@ const pollsPerScan = 5
 /** How many entries one poll looks at, so that ten thousand files cost no more than these. */
 const pollMost = 256
 
+/** How long whoever lets go waits for a large file that is being copied (milliseconds): clients may wait meanwhile. */
+const patience = 1_000
+
 /** Files read and copied at once: more would only wait for the same disk. */
 const lanes = 8
 
@@ -74,6 +79,7 @@ class WatchedFolder implements Intake {
   readonly archive: Archive
   readonly #options: IntakeOptions
   readonly #household: Household<Entry> & { bench: { config: Settings } }
+  readonly #folder: Listing
   readonly #entries = new Map<string, Entry>()
   readonly #register: Register
   looked: Promise<void> = Promise.resolve()
@@ -83,15 +89,13 @@ class WatchedFolder implements Intake {
   #cursor = 0
   #scanning: Promise<void> | null = null
   #scanAgain = false
-  #absenceTold = false
-  /** Whether the folder has been there. */
-  #seen = false
   #crowdTold = false
   #closed = false
 
   constructor(options: IntakeOptions, versions: Versions, archive: Archive) {
     this.archive = archive
     this.#options = options
+    this.#folder = new Listing(options.appsDir, options.notice)
     const { appsDir, clock, settings, notice } = options
     this.#register = new Register((event) => {
       if (!this.#closed) options.emit(event)
@@ -127,7 +131,7 @@ class WatchedFolder implements Intake {
   /** `absence` is why the folder could not be looked at, if so. */
   async open(absence: unknown): Promise<void> {
     const { appsDir, notice } = this.#options
-    if (absence !== null) this.#tellAbsence(absence)
+    if (absence !== null) this.#folder.tellAbsence(absence)
     this.#watching = await watchFolder({
       // Links are not followed, and this one has to be.
       appsDir: await realpath(appsDir).catch(() => appsDir),
@@ -174,18 +178,27 @@ class WatchedFolder implements Intake {
     return this.#household.claims.owner(app)?.name ?? null
   }
 
-  letGo(): void {
+  async letGo(): Promise<void> {
     this.#household.bench.versions.letGo()
+    const given = new AbortController()
+    const late = delay(patience, undefined, { signal: given.signal }).catch(() => {})
+    await Promise.race([this.#rest(), late])
+    given.abort()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#rest()
+    await this.#household.bench.versions[Symbol.asyncDispose]()
+  }
+
+  /** Resolves when nothing is looked at any more and everything is on disk. */
+  async #rest(): Promise<void> {
     this.#closed = true
     if (this.#timer) clearInterval(this.#timer)
     for (const entry of this.#entries.values()) entry[Symbol.dispose]()
     await this.#watching?.[Symbol.asyncDispose]()
     await this.#scanning
     await Promise.all([...this.#entries.values()].map(async (entry) => await entry.rest()))
-    await this.#household.bench.versions[Symbol.asyncDispose]()
     await this.archive.rest()
   }
 
@@ -201,7 +214,7 @@ class WatchedFolder implements Intake {
   }
 
   async #firstScan(): Promise<void> {
-    const names = await this.#list()
+    const names = await this.#folder.list()
     // Names are given out in their order, whichever file can be read first.
     const fresh = names.filter((name) => !this.#entries.has(name))
     const entries = fresh.map((name) => new Entry(name, this.#household, true))
@@ -234,29 +247,8 @@ class WatchedFolder implements Intake {
   }
 
   async #touchAll(): Promise<void> {
-    const names = await this.#list()
+    const names = await this.#folder.list()
     for (const name of new Set([...names, ...this.#entries.keys()])) this.#touch(name)
-  }
-
-  async #list(): Promise<readonly string[]> {
-    const { appsDir } = this.#options
-    try {
-      const names = await readdir(appsDir)
-      this.#absenceTold = false
-      this.#seen = true
-      return names.filter((name) => !isIgnoredName(name)).sort()
-    } catch (error) {
-      this.#tellAbsence(error)
-      return []
-    }
-  }
-
-  #tellAbsence(error: unknown): void {
-    const { appsDir, notice } = this.#options
-    if (this.#absenceTold) return
-    this.#absenceTold = true
-    const { level, fault } = absenceOf(error, this.#seen)
-    notice(level, `Watching ${shown(appsDir)}: ${fault}.`)
   }
 
   #poll(): void {
@@ -276,7 +268,7 @@ class WatchedFolder implements Intake {
 
   /** What no event told of: new entries, and interpreters of declared commands that were installed meanwhile. */
   async #findMissed(): Promise<void> {
-    for (const name of await this.#list()) if (!this.#entries.has(name)) this.#touch(name)
+    for (const name of await this.#folder.list()) if (!this.#entries.has(name)) this.#touch(name)
     for (const app of this.#household.bench.config.declared) {
       if (!this.#household.claims.owner(app)) await this.#settleUnowned(app)
     }

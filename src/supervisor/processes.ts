@@ -64,7 +64,7 @@ export class Processes implements AsyncDisposable {
   constructor(options: ProcessesOptions) {
     this.#options = options
     const { stateDir, left, notice } = options
-    this.#roll = new InstanceRoll(stateDir, [...left.adoptable, ...left.strays], notice)
+    this.#roll = new InstanceRoll(stateDir, [...left.adoptable, ...left.strays], notice, left.off)
     this.#pipes = new Pipes(
       stateDir,
       left.adoptable.map((one) => one.pipes),
@@ -177,7 +177,7 @@ export class Processes implements AsyncDisposable {
     this.#runs.clear()
     this.#provisions.letGo()
     await Promise.all(runs.map(async (run) => await run.letGo()))
-    await this.#roll[Symbol.asyncDispose]()
+    await this.#roll.letGo()
   }
 
   /** Kills whatever is left. */

@@ -29,6 +29,8 @@ interface Life {
   readonly output: Output
 }
 
+const others = 'it belongs to another gateway'
+
 /** Between two looks at a tree that is to end (milliseconds). */
 const look = 25
 /** After a crash: how long its end may be kept back until the rest of its tree is gone (milliseconds). */
@@ -61,6 +63,7 @@ export class Run {
   #output: Output | null = null
   /** Whether it is another gateway's now. */
   #others = false
+  #life: unknown = null
 
   constructor(spawn: Spawn, habitat: Habitat, left: Adoptable | null = null) {
     this.#spawn = spawn
@@ -106,6 +109,8 @@ export class Run {
   /** Another gateway goes on with it: nothing is read, said or signalled here any more. */
   async letGo(): Promise<void> {
     this.#others = true
+    // A start that cannot be taken back has to be on file with its PID.
+    await Promise.resolve(this.#life).catch(() => {})
     if (this.#pending) clearTimeout(this.#pending)
     this.#ended.abort()
     await this.#output?.finish(0)
@@ -137,15 +142,14 @@ export class Run {
   }
 
   async #live(): Promise<Exit> {
-    const life = this.#left === null ? await this.#begin() : this.#resume(this.#left)
+    const life = await (this.#life = this.#left === null ? this.#begin() : this.#resume(this.#left))
     if ('error' in life) return failed(life.error)
     const { child, port, tree, output } = life
     this.#enforce()
-    this.#output = output
     const { code, signal } = await child.ended
     // What a probe finds now is not the reason: its end is, once its tree is gone.
     this.#ended.abort()
-    if (this.#others) return failed('it belongs to another gateway')
+    if (this.#others) return failed(others)
     tree.rootEnded()
     const asked = this.#wish !== 'live'
     if (!asked && this.#wasReady) this.#habitat.provisions.prepare(this.#spawn)
@@ -168,6 +172,7 @@ export class Run {
     const place = socket ?? String(port)
     const env = (await environment)(place, marker)
     await cgroups.ready(cgroup)
+    if (this.#others) return { error: others }
     if (this.#wish !== 'live') return { error: `${launch.source} was stopped before it was started` }
     const child = await spawnChild(launch, env, place, pipes, (start) => cgroups.within(cgroup, start))
     if ('error' in child) return child
@@ -207,6 +212,7 @@ export class Run {
     const { app, run } = this.#spawn
     const { clock, pace } = this.#habitat
     const output = new Output({ app, run, port, clock, pace, line: (line) => this.#habitat.output(line) })
+    this.#output = output
     output.attach(child.stdout, 'stdout')
     output.attach(child.stderr, 'stderr')
     return output

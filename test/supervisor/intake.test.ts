@@ -20,6 +20,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { systemClock } from '../../src/lib/clock.ts'
 import { openIntake } from '../../src/supervisor/intake.ts'
+import type { IntakeEvent } from '../../src/supervisor/register.ts'
 import { quietBase } from '../../src/supervisor/settle.ts'
 import { patience } from '../support/wait.ts'
 import { brief, openBench, settingsOf, shellScript } from './intake-bench.ts'
@@ -56,6 +57,35 @@ test('what lay there before the start and is old is offered without waiting for 
     await bench.offered('hello')
     took.push(performance.now() - startedAt)
   }
+})
+
+test('one that has let go looks at nothing any more and writes nothing down, while another one does', async () => {
+  await using bench = await openBench({ pollEvery: 50 })
+  const { appsDir, stateDir, intake } = bench
+  await bench.drop('first', shellScript)
+  await bench.offered('first')
+  await intake.letGo()
+  const said = bench.events.length
+  const { promise: offered, resolve } = Promise.withResolvers<void>()
+  const names = new Set(['second', 'third'])
+  const emit = (event: IntakeEvent): void => {
+    if (event.type === 'offered') names.delete(event.app)
+    if (names.size === 0) resolve()
+  }
+  await using heir = await openIntake({
+    appsDir,
+    stateDir,
+    emit,
+    clock: systemClock,
+    settings: settingsOf({}),
+    notice: () => {},
+  })
+  await bench.drop('second', shellScript)
+  await bench.drop('third', shellScript)
+  await offered
+  assert.equal(heir.archive.list('third').length, 1)
+  assert.deepEqual(bench.events.slice(said).map(brief), [])
+  assert.deepEqual(intake.archive.list('third'), [])
 })
 
 test('a script keeps what lies beside it: relative imports and $0 work from the copy', async () => {

@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { place } from '../support/cgroups.ts'
 import { patience } from '../support/wait.ts'
 import { isRunning, Stage } from './stage.ts'
@@ -23,6 +24,24 @@ test('a child is reported as spawned with a port it is told, and as exited once,
   })
   assert.equal(await isRunning(pid), false)
   assert.equal(stage.exits(run).length, 1)
+})
+
+test('a run that has begun when everything is let go is either on file with its PID or never started', async () => {
+  // Between the two ends a start takes some milliseconds, most of them at the first pipes.
+  for (const wait of [0, 0, 1, 2, 4, 8, 12, 16, 20, 30]) {
+    await using stage = await Stage.open()
+    const run = stage.spawn('exec sleep 30')
+    if (wait > 0) await delay(wait)
+    await stage.processes.letGo()
+    const roll = JSON.parse(readFileSync(join(stage.dir, 'state', 'instances.json'), 'utf8')) as {
+      instances: { run: number; pid: number | null }[]
+    }
+    const pid = roll.instances.find((one) => one.run === run)?.pid ?? null
+    if (pid !== null) process.kill(-pid, 'SIGKILL')
+    await stage.exited(run)
+    const spawned = stage.reports.find((it) => it.type === 'spawned')
+    assert.equal(spawned?.pid ?? null, pid)
+  }
 })
 
 test('{port} is replaced in the arguments', async () => {

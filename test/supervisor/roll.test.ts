@@ -22,6 +22,24 @@ function recorded(run: number): Recorded {
   return { app: 'a', run, ...process, launch: { ...launch, ...where }, pipes: null, address: null, ending: false }
 }
 
+test('what is let go is on file, whoever deleted it and though nothing lives, and nothing is written behind it', async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), 'quay-roll-'))
+  t.after(() => rm(dir, { recursive: true }))
+  const path = join(dir, 'instances.json')
+  const roll = new InstanceRoll(dir, [], () => assert.fail())
+  roll.setOff('stopped', true)
+  await roll.put(recorded(1))
+  await roll.drop(1)
+  await rm(path)
+  await roll.letGo()
+  const { off } = JSON.parse(await readFile(path, 'utf8')) as { off: unknown }
+  assert.deepEqual(off, ['stopped'])
+  await rm(path)
+  await roll.put(recorded(2))
+  await roll[Symbol.asyncDispose]()
+  await assert.rejects(stat(path), { code: 'ENOENT' })
+})
+
 test('whatever is still being written at the end, nothing is written behind it', async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'quay-roll-'))
   t.after(() => rm(dir, { recursive: true }))
