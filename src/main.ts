@@ -241,6 +241,7 @@ export async function up(options: UpOptions): Promise<Running> {
   const running = openRunning({
     parts: opened.move(),
     again: options.again,
+    checkRoll: () => processes.checkRoll(),
     kin,
     gateway,
     adminUrl: admin.url,

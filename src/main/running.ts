@@ -3,7 +3,7 @@ import { openSuccession, type SuccessionOptions } from './succession.ts'
 
 export interface RunningOptions extends Pick<
   SuccessionOptions,
-  'abandon' | 'again' | 'guarded' | 'inherited' | 'kin' | 'letGo' | 'notice'
+  'abandon' | 'again' | 'checkRoll' | 'guarded' | 'inherited' | 'kin' | 'letGo' | 'notice'
 > {
   /** Everything that was opened; disposed of when it is over. */
   readonly parts: AsyncDisposable

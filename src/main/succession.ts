@@ -9,6 +9,8 @@ export interface SuccessionOptions {
   readonly again: readonly string[] | null
   readonly inherited: () => Inherited
   readonly kin: Pick<Kin, 'follow' | 'quiet'>
+  /** Why another process would not find what runs, or null. */
+  readonly checkRoll: () => Promise<string | null>
   /** Lets go of the apps and the state folder; the front door serves on. */
   readonly letGo: () => Promise<void>
   /** Closes the front door, last words included, and everything else. */
@@ -38,7 +40,7 @@ export interface Succession {
  * terminal, npm or systemd, knows only this one.
  */
 export function openSuccession(options: SuccessionOptions): Succession {
-  const { abandon, again, guarded, inherited, kin, letGo, leave, notice, over } = options
+  const { abandon, again, checkRoll, guarded, inherited, kin, letGo, leave, notice, over } = options
   /** Aborts what is only prepared. */
   const ending = new AbortController()
   let begun = false
@@ -118,6 +120,8 @@ export function openSuccession(options: SuccessionOptions): Succession {
       if (again === null) throw new Error('it is not known how this gateway was started; restart it')
       begun = true
       try {
+        const fault = await checkRoll()
+        if (fault !== null) throw new Error(fault)
         const child = await prepareHeir(again, inherited(), ending.signal)
         await kin.quiet()
         const obstacle = obstacleTo(child)

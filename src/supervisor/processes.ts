@@ -169,6 +169,11 @@ export class Processes implements AsyncDisposable {
     return (await this.#runs.get(run)?.memory(limit)) ?? null
   }
 
+  /** Why another gateway would not find on file what runs, or null. */
+  checkRoll(): Promise<string | null> {
+    return this.#roll.check()
+  }
+
   /** Another gateway goes on with everything that is on file; afterwards there is nothing here to end. */
   async letGo(): Promise<void> {
     const runs = [...this.#runs.values()]

@@ -57,7 +57,8 @@ export class InstanceRoll implements AsyncDisposable {
   readonly #off = new Set<string>()
   #writing: Promise<void> | null = null
   #next: Promise<void> | null = null
-  #failed = false
+  /** Why what is on file is not what there is. */
+  #fault: string | null = null
   #closed = false
 
   /** `left` is what an earlier gateway left; it stays on file until it is dropped. */
@@ -89,6 +90,12 @@ export class InstanceRoll implements AsyncDisposable {
     if (off) this.#off.add(app)
     else this.#off.delete(app)
     void this.#write()
+  }
+
+  /** Writes everything once more; why it cannot, or null. */
+  async check(): Promise<string | null> {
+    await this.#write()
+    return this.#fault
   }
 
   /** Another gateway goes on with what is on file, which is everything: somebody may have deleted it meanwhile. */
@@ -139,12 +146,13 @@ export class InstanceRoll implements AsyncDisposable {
         await writeFile(`${path}.new`, text, { mode: 0o600 })
       })
       await rename(`${path}.new`, path)
-      this.#failed = false
+      this.#fault = null
     } catch (error) {
       // A full or read-only disk must not keep apps from running: said once, tried again with the next change.
-      if (!this.#failed)
-        this.#notice('warn', `cannot write ${path}: ${messageOf(error)}; a killed gateway's apps would be left`)
-      this.#failed = true
+      const fault = `cannot write ${path}: ${messageOf(error)}`
+      if (this.#fault === null)
+        this.#notice('warn', `${fault}; a killed gateway's apps would be left, and it cannot be upgraded`)
+      this.#fault = fault
     }
   }
 }

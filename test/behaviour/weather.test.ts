@@ -68,6 +68,11 @@ test(
           assert.match(String(refused['reason']), trouble === 'full' ? /no space left on the disk/ : /read-only/)
           assert.equal((await ask(gateway, '/hello/')).status, 200)
           assert.ok(notices(gateway, /instances\.json/).length <= 1)
+          // What runs is not on file: who took over would not find it.
+          const { code, stderr } = await folder.cli('upgrade')
+          assert.equal(code, 1, stderr)
+          assert.match(stderr, /cannot write \S+instances\.json: /)
+          assert.equal((await ask(gateway, '/hello/')).status, 200)
           if (trouble === 'full') fs.rmSync(fill)
           else execFileSync(umount, ['-l', state])
           await gateway.events.waitFor(({ name, state }) => name === 'tool' && state === 'starting', 'another try')
