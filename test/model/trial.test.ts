@@ -136,6 +136,18 @@ test('a version that is started again after a stop serves its soak in full, and 
   assert.deepEqual([world.states('hello'), world.app('hello').good?.launch.version], [['v2:ready'], 'v2'])
 })
 
+test('a soak during which nobody ran goes on until it is known who died meanwhile', () => {
+  const world = replacing('v2', well)
+  world.now += 5_000
+  world.send({ type: 'overslept', by: 5_000 })
+  world.send({ type: 'tick' })
+  assert.equal(world.app('hello').good?.launch.version, 'v1')
+  world.die(2)
+  assert.match(world.app('hello').rejected?.reason ?? '', /was killed by SIGKILL/)
+  world.pass(5_000)
+  assert.deepEqual(world.states('hello'), ['v1:ready'])
+})
+
 test('what is told about another trial is dropped', () => {
   const world = replacing('v2', well)
   const answers = { ...noAnswers, requests: 90, failed: 90 }
