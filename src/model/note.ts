@@ -1,5 +1,5 @@
 import { adopted } from './adopt.ts'
-import { type App, type Fleet, type Standing } from './fleet.ts'
+import { isCandidate, type App, type Fleet, type Standing } from './fleet.ts'
 import { isAlive, type Release } from './instance.ts'
 import type { Effect, Event, Launch } from './protocol.ts'
 import { noFalls } from './restart.ts'
@@ -138,8 +138,11 @@ function refused(known: App | undefined, event: Extract<AppEvent, { readonly typ
 
 function commanded(app: App, verb: 'start' | 'stop' | 'restart', release: (launch: Launch) => Release): App {
   if (!app.current || app.standing.kind === 'gone') return app
-  if (verb === 'stop') return { ...app, standing: { kind: 'off' }, trial: null }
-  if (verb === 'start') return app.standing.kind === 'on' ? app : { ...app, standing: { kind: 'on' }, falls: noFalls }
+  // A trial is neither passed nor failed by being stopped: it begins again with the next start.
+  const trial = isCandidate(app) ? newTrial(app.current) : null
+  if (verb === 'stop') return { ...app, standing: { kind: 'off' }, trial }
+  if (verb === 'start' && app.standing.kind === 'on') return app
+  if (verb === 'start') return { ...app, standing: { kind: 'on' }, falls: noFalls, trial }
   const next: App = { ...app, standing: { kind: 'on' }, good: provenBy(app), rejected: null }
   return candidate(next, release(app.current.launch))
 }

@@ -10,7 +10,8 @@ import { addTallies, complaintAbout, noAnswers, type Tally } from './tally.ts'
  */
 export function tryCandidate(app: App, now: number): Fallen {
   const { current } = app
-  if (!current) return unchanged(app)
+  // Whoever is stopped proves nothing.
+  if (!current || app.standing.kind === 'off') return unchanged(app)
   const ready = readyOf(app, current)
   if (!isCandidate(app)) {
     return unchanged(app.good === null && ready > 0 ? { ...app, good: current } : app)

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { reopenPipes } from './pipes.ts'
-import { canLookUp, lookUp } from './process-table.ts'
+import { exists, lookUp } from './process-table.ts'
 import type { Child } from './spawn.ts'
 import type { Adoptable } from './left.ts'
 
@@ -35,14 +35,8 @@ function listen(pipes: Adoptable['pipes']): Pick<Child, 'stdout' | 'stderr'> & {
 }
 
 function isAlive(pid: number, startTime: string): boolean {
-  if (canLookUp) {
-    const entry = lookUp(pid)
-    return entry !== null && entry.started === startTime && !entry.zombie
-  }
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
+  const entry = lookUp(pid)
+  // Not to be able to tell must not end it.
+  if (entry === undefined) return exists(pid)
+  return entry !== null && entry.started === startTime && !entry.zombie
 }

@@ -80,9 +80,13 @@ export class ProcessTable {
   }
 }
 
-/** One process as it is right now, or null. Only Linux can say without starting a process itself. */
-export function lookUp(pid: number): ProcessEntry | null {
-  return linux ? parseStat(tryRead(`/proc/${pid}/stat`) ?? '') : null
+/**
+ * One process as it is right now, or null: there is none. Undefined when nobody can tell, which is not the same: we are
+ * out of descriptors, or this is not Linux, where it would take a process to ask.
+ */
+export function lookUp(pid: number): ProcessEntry | null | undefined {
+  const text = linux ? tryRead(`/proc/${pid}/stat`) : undefined
+  return text === undefined ? undefined : parseStat(text ?? '')
 }
 
 /** The same everywhere, at the price of a look at all processes where it has to be. A zombie is nobody. */
@@ -98,6 +102,34 @@ export async function lookOnce(pid: number): Promise<ProcessId | null> {
 
 /** Whether `lookUp` can answer on this platform. */
 export const canLookUp: boolean = linux
+
+/** Whether we cannot look at any process right now: what is not done meanwhile is not the processes' fault. */
+export function isBlind(): boolean {
+  return canLookUp && lookUp(process.pid) === undefined
+}
+
+/** Whether somebody has this PID, whoever that is; for when nothing better can be asked. It takes no descriptor. */
+export function exists(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return reasonOf(error) === 'EPERM'
+  }
+}
+
+/** When a process began that we have just started; '0' when it has ended already and left no trace. */
+export async function startTimeOf(pid: number, table: Pick<ProcessTable, 'scan'>): Promise<string> {
+  const begun = performance.now()
+  for (;;) {
+    const entry = lookUp(pid) ?? (await table.scan()).get(pid)
+    if (entry) return entry.started
+    // Without it the process would be nobody's: worth a moment's wait for a descriptor.
+    if (!canLookUp || lookUp(pid) === null || performance.now() - begun > sightPatience) return '0'
+    await delay(pace)
+  }
+}
+
+const sightPatience = 2_000 // milliseconds
 
 /**
  * proc_pid_stat(5). The second field is the name in parentheses and may itself hold spaces and parentheses, so the

@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { killGroup, membersOf } from './cgroups.ts'
 import {
   canLookUp,
+  exists,
   lookUp,
   type ProcessEntry,
   type ProcessId,
@@ -67,6 +69,9 @@ function isOlder(entry: ProcessEntry, since: number): boolean {
   return Number(entry.started) < since
 }
 
+/** Between two attempts while no process can be looked at (milliseconds). */
+const blindPause = 100
+
 /** How long after the end of the root its group's number is believed without further proof (milliseconds). */
 const groupTrust = 1_000
 
@@ -123,24 +128,28 @@ export class ProcessTree {
   /** Those of the members found last who are still alive; cheap, finds nobody new. */
   remaining(): readonly { readonly pid: number; readonly name: string }[] {
     return [...this.#known.keys()]
-      .filter((pid) => this.#isOurs(pid))
+      .filter((pid) => this.#isOurs(pid) ?? exists(pid))
       .map((pid) => ({ pid, name: this.#names.get(pid) ?? '?' }))
   }
 
   /**
    * SIGTERM to every member that has not had it from us yet (many programs take a second one for impatience); resolves
-   * with all who were alive. A stopped process is woken so that it can obey.
+   * with all who were alive. A stopped process is woken so that it can obey. As long as it cannot be told whether they are
+   * ours it waits: nobody else repeats it.
    */
   async terminate(): Promise<readonly ProcessEntry[]> {
-    const members = await this.members()
-    for (const entry of members) {
-      const id = `${entry.pid} ${entry.started}`
-      if (this.#told.has(id)) continue
-      this.#told.add(id)
-      this.#send(entry.pid, 'SIGTERM')
-      this.#send(entry.pid, 'SIGCONT')
+    for (;;) {
+      const members = await this.members()
+      const untold = members.filter(({ pid, started }) => !this.#told.has(`${pid} ${started}`))
+      for (const { pid, started } of untold) {
+        if (this.#isOurs(pid) === undefined) continue
+        this.#told.add(`${pid} ${started}`)
+        this.#send(pid, 'SIGTERM')
+        this.#send(pid, 'SIGCONT')
+      }
+      if (untold.every(({ pid, started }) => this.#told.has(`${pid} ${started}`))) return members
+      await delay(blindPause, undefined, { ref: false })
     }
-    return members
   }
 
   /** SIGKILL to every member; resolves with those who were alive. */
@@ -182,12 +191,16 @@ export class ProcessTree {
     if (this.#isOurs(pid)) signal(pid, name)
   }
 
-  /** Asked right before every signal, because the member may have ended since and its PID may have been given away. */
-  #isOurs(pid: number): boolean {
+  /**
+   * Asked right before every signal, because the member may have ended since and its PID may have been given away.
+   * Undefined when it cannot be told: then it is neither signalled nor taken for gone.
+   */
+  #isOurs(pid: number): boolean | undefined {
     const started = this.#known.get(pid)
     if (started === undefined || !isTouchable(pid)) return false
-    if (!canLookUp) return isAlive(pid)
+    if (!canLookUp) return exists(pid)
     const entry = lookUp(pid)
+    if (entry === undefined) return undefined
     return entry !== null && entry.started === started && !entry.zombie
   }
 }
@@ -203,14 +216,5 @@ function signal(pid: number, name: NodeJS.Signals): void {
     process.kill(pid, name)
   } catch {
     // ESRCH: it has just ended. EPERM: it changed its user; the caller sees it among the survivors.
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
   }
 }

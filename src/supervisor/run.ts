@@ -12,7 +12,7 @@ import { isOccupied } from './listeners.ts'
 import { Output } from './output.ts'
 import type { Subject } from './probe.ts'
 import type { Spawn } from './provisions.ts'
-import { lookUp } from './process-table.ts'
+import { isBlind, startTimeOf } from './process-table.ts'
 import { ProcessTree } from './process-tree.ts'
 import { spawnChild, type Child } from './spawn.ts'
 import { memoryOf, usageOf, type Usage } from './usage.ts'
@@ -179,7 +179,7 @@ export class Run {
     const born = clock.now()
     const output = this.#listen(child, port)
     // A child that has ended by now has no start time any more; what it left is known by group and marker.
-    const started = (lookUp(child.pid) ?? (await table.scan()).get(child.pid))?.started ?? '0'
+    const started = await startTimeOf(child.pid, table)
     const tree = this.#describe(child.pid, started, this.#recorded, born)
     this.#note({ pid: child.pid, startTime: started, born })
     this.#habitat.report({ type: 'spawned', run, pid: child.pid, port })
@@ -256,7 +256,8 @@ export class Run {
   async #waitForAll(tree: ProcessTree): Promise<void> {
     let killing: number | null = null
     for (;;) {
-      if (this.#wish === 'kill') killing ??= performance.now()
+      // While nobody can be looked at nobody is signalled either.
+      if (this.#wish === 'kill' && (killing === null || isBlind())) killing = performance.now()
       const alive = await (killing === null ? tree.terminate() : tree.kill())
       if (alive.length === 0) return
       if (killing !== null && performance.now() - killing > unkillable) return this.#giveUp(tree)
@@ -268,8 +269,9 @@ export class Run {
   /** The end has been reported; what is left of the crash is still hunted down, for a bounded time. */
   #killOn(tree: ProcessTree): void {
     void (async () => {
-      const begun = performance.now()
+      let begun = performance.now()
       while ((await tree.kill()).length > 0) {
+        if (isBlind()) begun = performance.now()
         if (performance.now() - begun > unkillable) return this.#giveUp(tree)
         await delay(look * 4)
       }

@@ -4,6 +4,7 @@ import type { AppFile } from '../support/folder.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { ask } from '../support/http.ts'
 import { failures, startLoad } from '../support/load.ts'
+import { end } from '../support/processes.ts'
 import { eventually } from '../support/wait.ts'
 
 function hello(version: string): AppFile {
@@ -77,4 +78,19 @@ test('a POST is delivered once, as it was answered, also by a version on trial',
   const posted = await ask(gateway, '/hello/', { method: 'POST', body: 'x' })
   assert.deepEqual([posted.status, posted.body], [500, 'answers-500 new\n'])
   assert.equal((await ask(gateway, '/hello/')).body, 'hello old\n')
+})
+
+test('a version that dies on trial while the gateway does not run is taken back, not taken for proven', async () => {
+  await using gateway = await startGateway({ apps: { 'hello.cjs': hello('old') } })
+  const { pid } = await gateway.events.ready('hello')
+  const since = gateway.events.mark()
+  await gateway.folder.put('hello.cjs', hello('new'))
+  const candidate = await gateway.events.ready('hello', { since })
+  end(gateway.pid, 'SIGSTOP')
+  end(candidate.pid)
+  // Longer than the soak: there is no event to wait for while the one who tells of it is stopped.
+  await new Promise((resolve) => setTimeout(resolve, 2_500))
+  end(gateway.pid, 'SIGCONT')
+  await rejection(gateway, /was killed by SIGKILL/)
+  assert.equal((await ask(gateway, '/hello/')).headers['x-pid'], String(pid))
 })

@@ -7,13 +7,15 @@ import type { GatewayEvent } from '../support/events.ts'
 import { bin, createFolder } from '../support/folder.ts'
 import { startGateway, type Gateway } from '../support/gateway.ts'
 import { ask } from '../support/http.ts'
-import { end } from '../support/processes.ts'
+import { end, isAlive } from '../support/processes.ts'
 import { eventually } from '../support/wait.ts'
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0
 
 const mount = '/bin/mount'
 const umount = '/bin/umount'
+
+const canLimit = process.platform === 'linux' && spawnSync('prlimit', ['--version']).status === 0
 
 /** The controller of process numbers, cgroup v1. */
 const pids = '/sys/fs/cgroup/pids'
@@ -134,6 +136,48 @@ test('a gateway that did not run for a while takes nobody for ill or late becaus
   assert.deepEqual([falls.total, instances[0]?.pid], [0, pid])
   assert.equal((await gateway.app('slow')).falls.total, 0)
 })
+
+test(
+  'a gateway without a free descriptor takes no adopted app for dead, and one that is to end then ends afterwards',
+  { skip: canLimit ? false : 'needs prlimit' },
+  async () => {
+    const stop = { drain: '10ms', grace: '100ms' }
+    await using folder = await createFolder({
+      apps: { 'hello.cjs': 'hello.cjs', 'leaving.cjs': 'hello.cjs' },
+      config: { apps: { leaving: { stop } } },
+    })
+    const first = await startGateway({ folder })
+    const { pid } = await first.events.ready('hello')
+    const leaving = await first.events.ready('leaving')
+    await first.stop('SIGKILL')
+    await using gateway = await startGateway({ folder, args: ['--port', String(first.port)] })
+    await gateway.events.ready('hello')
+    await gateway.events.ready('leaving')
+    const since = gateway.events.mark()
+    const unlimit = limitFiles(gateway)
+    await folder.remove('leaving.cjs')
+    const ends = ({ name, state }: GatewayEvent): boolean => name === 'leaving' && state === 'killing'
+    await gateway.events.waitFor(ends, 'the end of its grace', { since })
+    // Several looks at each: there is nothing to wait for that does not happen.
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    assert.ok(isAlive(leaving.pid), 'it could be signalled: this shows nothing')
+    unlimit()
+    await eventually(() => !isAlive(leaving.pid), { what: 'the end of what was removed' })
+    const answer = await ask(gateway, '/hello/')
+    assert.equal(answer.headers['x-pid'], String(pid))
+    const { falls, instances } = await gateway.app('hello')
+    assert.deepEqual([falls.total, instances.map((it) => it.pid)], [0, [pid]])
+  },
+)
+
+/** Leaves a gateway no descriptor to open anything with, until what it returns is called. */
+function limitFiles({ pid }: Gateway): () => void {
+  const limit = ['--pid', String(pid)]
+  const words = execFileSync('prlimit', [...limit, '--nofile', '-o', 'SOFT,HARD', '--noheadings'], { encoding: 'utf8' })
+  const [soft, hard] = words.trim().split(/\s+/)
+  execFileSync('prlimit', [...limit, `--nofile=3:${hard}`])
+  return () => void execFileSync('prlimit', [...limit, `--nofile=${soft}:${hard}`])
+}
 
 /** A second, read-only mount in front of a folder: what was opened before stays writable, as when a disk fails. */
 function coverReadOnly(folder: string): void {

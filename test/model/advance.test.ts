@@ -383,6 +383,10 @@ function bounds(world: World): void {
       assert.notEqual(it.state, 'exited')
     }
     if (app.standing.kind === 'off' || app.standing.kind === 'gone') assert.equal(alive.length, 0)
+    // Neither the stop itself nor anything that comes while it is stopped proves a candidate.
+    const good = app.good?.generation ?? null
+    if (app.standing.kind === 'off' && good !== null) assert.equal(good, world.proven.get(app.name))
+    world.proven.set(app.name, good)
   }
   for (const it of world.announced.splice(0)) {
     if (it.kind !== 'draining' || it.why !== 'replaced') continue

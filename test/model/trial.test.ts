@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { routeChange } from '../../src/model/derive.ts'
-import { emptyFleet } from '../../src/model/fleet.ts'
+import { emptyFleet, nextDeadline } from '../../src/model/fleet.ts'
 import { outcomeOf } from '../../src/model/outcome.ts'
 import { addTallies, complaintAbout, noAnswers, type Tally, timeStep } from '../../src/model/tally.ts'
 import { type Temper, well, World } from './world.ts'
@@ -104,6 +104,48 @@ test('an old version that dies while it stands by is started again, and the newe
   world.pass(3_000)
   assert.deepEqual(world.states('hello'), ['v2:ready'])
   assert.deepEqual(outcomeOf(world.app('hello'), 'restart', mine, since), { decided: true, ok: true, state: 'ready' })
+})
+
+test('a version that is stopped during its soak is not proven by that: the old one stands by when it starts again', () => {
+  const world = replacing('v2', well)
+  world.send({ type: 'command', app: 'hello', verb: 'stop' })
+  assert.equal(world.app('hello').good?.launch.version, 'v1')
+  // The end of what was left of the soak is nothing to be awake for either.
+  assert.equal(nextDeadline(world.fleet, world.now), world.now + 1_000)
+  world.pass(5_000)
+  assert.deepEqual([world.states('hello'), world.app('hello').good?.launch.version], [[], 'v1'])
+  world.send({ type: 'command', app: 'hello', verb: 'start' })
+  world.pass(1_000)
+  assert.deepEqual(world.states('hello').toSorted(), ['v1:ready', 'v2:ready'])
+  world.die(world.app('hello').instances.find(({ release }) => release.launch.version === 'v2')?.run ?? 0)
+  world.pass(1_000)
+  assert.deepEqual(world.states('hello'), ['v1:ready'])
+  assert.match(world.app('hello').rejected?.reason ?? '', /was killed by SIGKILL/)
+})
+
+test('a version that is started again after a stop serves its soak in full, and is proven by that', () => {
+  const world = replacing('v2', well)
+  world.pass(1_500)
+  seen(world, { requests: 4, failed: 4 })
+  world.send({ type: 'command', app: 'hello', verb: 'stop' })
+  world.pass(100)
+  world.send({ type: 'command', app: 'hello', verb: 'start' })
+  world.pass(1_900)
+  assert.equal(world.app('hello').good?.launch.version, 'v1')
+  world.pass(200)
+  assert.deepEqual([world.states('hello'), world.app('hello').good?.launch.version], [['v2:ready'], 'v2'])
+})
+
+test('a soak during which nobody ran goes on until it is known who died meanwhile', () => {
+  const world = replacing('v2', well)
+  world.now += 5_000
+  world.send({ type: 'overslept', by: 5_000 })
+  world.send({ type: 'tick' })
+  assert.equal(world.app('hello').good?.launch.version, 'v1')
+  world.die(2)
+  assert.match(world.app('hello').rejected?.reason ?? '', /was killed by SIGKILL/)
+  world.pass(5_000)
+  assert.deepEqual(world.states('hello'), ['v1:ready'])
 })
 
 test('what is told about another trial is dropped', () => {

@@ -87,6 +87,8 @@ export class World {
   /** By the last event. */
   touched: ReadonlySet<string> = new Set()
   readonly announced: Announcement[] = []
+  /** For the check: the generation that each app had proved by the event before. */
+  readonly proven = new Map<string, number | null>()
   readonly spawned: { readonly app: string; readonly run: number; readonly version: string; readonly at: number }[] = []
   /** Runs whose process exists, and whether it listens. */
   readonly alive = new Map<number, { version: string; listens: boolean; hung: boolean; answers?: boolean }>()
