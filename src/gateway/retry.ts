@@ -127,6 +127,8 @@ export class Tries {
       if (upstream) door.upstreams.dropIdle(upstream.run)
       this.#retried = true
       this.#back = isUnsent ? null : upstream
+      // It asks for its turn anew, and would wait for itself; nobody comes between.
+      if (isUnsent) this.over(door, 'open')
       return 'retry'
     }
     if (upstream === null) return 'no'
