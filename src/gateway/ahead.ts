@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net'
 
+import type { Outlet } from './outlet.ts'
+
 /**
  * What all connections together may hold beyond their own. Who is not read is not heard to leave: its FIN stands behind
  * all it has sent, which is what two kernels hold (on Linux up to 6 MiB and 4 MiB).
@@ -24,9 +26,12 @@ interface Held {
   extend(): void
 }
 
-/** Whether a client whose bytes nobody takes has left: a write of nothing tells of a reset, and what it sent is held. */
-export function feel(socket: Socket, held: Held): void {
-  if (socket.writable && socket.writableLength === 0) socket.write(nothing)
+/**
+ * Whether a client whose bytes nobody takes has left: a write of nothing tells of a reset, and what it sent is held. Not
+ * behind what the kernel has not taken: there one would wait behind the other, and what is underway tells as much.
+ */
+export function feel(socket: Socket, out: Pick<Outlet, 'isEmpty'>, held: Held): void {
+  if (socket.writable && out.isEmpty) socket.write(nothing)
   if (held.isFull) held.extend()
   if (!held.isFull) socket.resume()
 }

@@ -98,7 +98,7 @@ export class Connection implements Waiting {
   }
 
   feel(): void {
-    feel(this.socket, this.#inbox)
+    feel(this.socket, this.out, this.#inbox)
   }
 
   /** The body is of no use any more; what is left of it is dropped when the response is out. */

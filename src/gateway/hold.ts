@@ -39,7 +39,8 @@ export class Hold implements Disposable {
   /** Waits up to `time` ms to be told to ask again. A client that leaves frees its place at once. */
   wait(app: string, settings: HoldSettings, time: number, left: AbortSignal): Promise<Held> {
     if (left.aborted) return Promise.resolve('left')
-    if (!this.#places.take(app, settings.max)) return Promise.resolve('full')
+    const giveBack = this.#places.take(app, settings.max)
+    if (giveBack === null) return Promise.resolve('full')
     const queue = this.#queues.get(app) ?? new Set()
     this.#queues.set(app, queue)
     return new Promise((resolve) => {
@@ -47,7 +48,7 @@ export class Hold implements Disposable {
         clearTimeout(timer)
         this.#woken.get(app)?.delete(settle)
         left.removeEventListener('abort', onLeave)
-        if (queue.delete(settle)) this.#places.giveBack(app)
+        if (queue.delete(settle)) giveBack()
         if (queue.size === 0 && this.#queues.get(app) === queue) this.#queues.delete(app)
         resolve(result)
       }

@@ -10,7 +10,7 @@ import { isRepeatable } from './read-head.ts'
 import type { Failure } from './relay.ts'
 import type { Hearing, Outcome } from './suspects.ts'
 import type { Try } from './trials.ts'
-import { quarantine, refusal } from './verdict.ts'
+import { notTried, quarantine, refusal } from './verdict.ts'
 
 /** How soon an instance that refused a connection is tried again while no other is offered. */
 export const retryAfter = 250
@@ -35,6 +35,7 @@ export type Again = 'again' | 'retry' | 'replay' | 'no'
 
 /** The request whose tries are counted. */
 export interface Tried extends Sent {
+  readonly story: Sent['story'] & { readonly held: number }
   readonly head: Head
   readonly connection: { readonly received: number }
   /** Of its response, once its head is on its way to the client; 0 before. */
@@ -82,7 +83,8 @@ export class Tries {
       case 'free':
         return choose(upstreams, door.inflight)
       case 'wait':
-        return 'wait'
+        // Its time for waiting is one, whatever it waits for.
+        return tried.story.held < route.hold.for ? 'wait' : notTried(route)
       case 'quarantined':
         return quarantine(route, standing.quarantined, door.clock.now())
       case 'hearing':
@@ -127,6 +129,8 @@ export class Tries {
       if (upstream) door.upstreams.dropIdle(upstream.run)
       this.#retried = true
       this.#back = isUnsent ? null : upstream
+      // It asks for its turn anew, and would wait for itself; nobody comes between.
+      if (isUnsent) this.over(door, 'open')
       return 'retry'
     }
     if (upstream === null) return 'no'

@@ -19,20 +19,16 @@ export class SharedPlaces implements Places {
     for (const [app, column] of apps) this.#columns.set(app, column)
   }
 
-  /** After those who wait for it were told that it has gone. */
+  /** Nobody begins to wait for it any more; who waits still gives back where it has taken. */
   forget(app: string): void {
     this.#columns.delete(app)
   }
 
-  take(app: string, max: number): boolean {
+  take(app: string, max: number): (() => void) | null {
     const column = this.#columnOf(app)
-    return column === null ? this.#own.take(app, max) : this.#counts.take(column, max)
-  }
-
-  giveBack(app: string): void {
-    const column = this.#columnOf(app)
-    if (column === null) this.#own.giveBack(app)
-    else this.#counts.give(column)
+    if (column === null) return this.#own.take(app, max)
+    // Not of the app's column then: it may have left meanwhile, or be back with another one.
+    return this.#counts.take(column, max) ? () => this.#counts.give(column) : null
   }
 
   #columnOf(app: string): number | null {

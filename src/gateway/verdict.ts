@@ -45,6 +45,12 @@ export function lost(failure: Failure, route: Route | null, death: Death | null)
   return crash === null ? refused : { ...refused, detail: `${detail} ${story}: see crash ${crash}.`, crash }
 }
 
+/** Its turn among the suspects did not come in time. */
+export function notTried(route: Route): Refusal {
+  const detail = `Requests that were in flight when the app "${route.app}" crashed are tried one at a time, and others came first.`
+  return { kind: 'refuse', code: 'not-ready', detail, route, retryAfter: 1 }
+}
+
 /** It has killed the app before; `now` on the gateway's clock. */
 export function quarantine(route: Route, { shape, until }: Quarantined, now: number): Refusal {
   const seconds = Math.max(1, Math.ceil((until - now) / 1000))

@@ -1,33 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import net from 'node:net'
 import { test } from 'node:test'
 
 import { handOver, Outlet } from '../../src/gateway/outlet.ts'
 import { NONE } from '../../src/http/framing.ts'
 import { eventually } from '../support/wait.ts'
-
-interface Pair extends AsyncDisposable {
-  readonly near: net.Socket
-  readonly far: net.Socket
-}
-
-async function connected(): Promise<Pair> {
-  const server = net.createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const near = net.connect({ port: (server.address() as net.AddressInfo).port, host: '127.0.0.1' })
-  const [far] = (await once(server, 'connection')) as [net.Socket]
-  if (near.connecting) await once(near, 'connect')
-  return {
-    near,
-    far,
-    async [Symbol.asyncDispose]() {
-      near.destroy()
-      far.destroy()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
-}
+import { connected } from './pair.ts'
 
 test('pieces of any size arrive whole and in order, however full the way is', async () => {
   await using pair = await connected()

@@ -3,6 +3,7 @@ import test from 'node:test'
 import { Suspects } from '../../src/gateway/suspects.ts'
 import type { Suspicions } from '../../src/model/poison.ts'
 import type { GatewayReport } from '../../src/model/protocol.ts'
+import { ask, startRig } from '../conformance/kit.ts'
 import { ready, route } from './kit.ts'
 
 function stage(found: Partial<Suspicions> | null): {
@@ -84,4 +85,21 @@ test('who is tried beside one that takes too long is not alone, until that one i
   assert.deepEqual([suspects.isAlone(slow.hearing), suspects.isAlone(next.hearing)], [false, false])
   suspects.over(slow.hearing, 'answered')
   assert.ok(suspects.isAlone(next.hearing))
+})
+
+test('a suspect whose turn does not come while it may be held is told so, and does not ask again and again', async (t) => {
+  const asked = t.mock.method(Suspects.prototype, 'ask')
+  const poison = { seq: 1, suspects: ['GET /b'], quarantined: [] }
+  await using rig = await startRig({ script: () => undefined, route: { poison, hold: { for: 100, max: 10 } } })
+  const first = await rig.dial()
+  first.send(ask('GET /b'))
+  await rig.child.request()
+  const refused = await rig.say(ask('GET /b'))
+  assert.deepEqual([refused.status, refused.field('retry-after')], [503, '1'])
+  assert.match(String(refused.json()['detail']), /one at a time/)
+  const [entry] = rig.exchanges
+  assert.deepEqual([entry?.error?.code, entry?.app, (entry?.held ?? 0) >= 100], ['not-ready', 'app1', true])
+  // The first, the second, and the second at the end of its time; once more, where a timer was a little early.
+  assert.ok(asked.mock.callCount() <= 4, `${asked.mock.callCount()} times`)
+  assert.equal(rig.child.requests.length, 1)
 })

@@ -98,8 +98,8 @@ export const lifecycle: readonly Mutant[] = [
   ]),
   mutant(117, 'any number of requests waits', [
     'gateway/hold.ts',
-    "if (!this.#places.take(app, settings.max)) return Promise.resolve('full')",
-    'this.#places.take(app, 1e9)',
+    'const giveBack = this.#places.take(app, settings.max)',
+    'const giveBack = this.#places.take(app, 1e9)',
   ]),
   mutant(117, 'nobody who waits is told', [gateway, 'hold.wake(names)', '']),
   mutant(118, 'there may be any number of attempts', [own, 'if (wait > 0) {', 'if (wait > 1e12) {']),
