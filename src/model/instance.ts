@@ -22,6 +22,8 @@ interface Run {
   readonly pid: number | null
   /** The port that was allocated for it; where it really listens is in `address`. */
   readonly port: number | null
+  /** Milliseconds by which its deadlines were put off so far, because nobody ran. Default 0. */
+  readonly lent?: number
 }
 
 export interface Starting extends Run {

@@ -1,7 +1,7 @@
 import type { Fleet } from './fleet.ts'
 import type { Instance } from './instance.ts'
 
-/** The most that a gap is made up for (milliseconds): a boot or a stop that was nearly done needs no more. */
+/** The most that is made up for (milliseconds): a boot or a stop that was nearly done needs no more. */
 const most = 10_000
 
 /**
@@ -14,18 +14,25 @@ export function postponed(fleet: Fleet, lost: number, now: number): Fleet {
     const { trial } = app
     // Who died meanwhile is heard of after this: a soak in which nobody looked proves nothing.
     const later = trial?.until && trial.until < soonest ? { ...trial, until: soonest } : trial
-    return [name, { ...app, trial: later, instances: app.instances.map((it) => notBefore(it, soonest)) }] as const
+    return [name, { ...app, trial: later, instances: app.instances.map((it) => notBefore(it, soonest, now)) }] as const
   })
   return { ...fleet, apps: new Map(apps) }
 }
 
-function notBefore(instance: Instance, soonest: number): Instance {
+/**
+ * All gaps together are made up for once: a machine that is too busy to run us for a second, again and again, must not put
+ * off for ever what is due.
+ */
+function notBefore(instance: Instance, soonest: number, now: number): Instance {
+  const { lent = 0 } = instance
+  const at = Math.min(soonest, now + most - lent)
+  const lentSince = (due: number): number => lent + at - Math.max(due, now)
   switch (instance.state) {
     case 'starting':
-      return instance.deadline >= soonest ? instance : { ...instance, deadline: soonest }
+      return instance.deadline >= at ? instance : { ...instance, deadline: at, lent: lentSince(instance.deadline) }
     case 'draining':
     case 'stopping':
-      return instance.until >= soonest ? instance : { ...instance, until: soonest }
+      return instance.until >= at ? instance : { ...instance, until: at, lent: lentSince(instance.until) }
     case 'ready':
     case 'exited':
       return instance

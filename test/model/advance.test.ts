@@ -580,3 +580,15 @@ test('a gap in which nobody ran is made up for: what boots or stops gets its tim
   assert.deepEqual(world.states('hello'), ['slow:ready'])
   assert.deepEqual(world.states('old'), [])
 })
+
+test('a machine that is too busy to run us for a second, again and again, does not put off for ever what is due', () => {
+  const world = new World({ deaf: { ...well, boots: Infinity } })
+  world.offer('hello', 'deaf')
+  world.pass(100)
+  for (let gaps = 0; gaps < 60; gaps += 1) {
+    world.now += 1_100
+    world.send({ type: 'overslept', by: 1_100 })
+    world.send({ type: 'tick' })
+  }
+  assert.ok(world.app('hello').falls.total > 0)
+})
