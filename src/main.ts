@@ -61,6 +61,7 @@ export async function up(options: UpOptions): Promise<Running> {
   const socket = opened.use(await openControlSocket(config.stateDir))
   const format = options.json || !process.stdout.isTTY ? 'json' : 'pretty'
   const log = opened.use(await openLog({ journal, out: process.stdout, format, color: options.color, ...config.log }))
+  const left = await findLeft(config.stateDir, notice, inherited?.pid ?? null)
   let kept: KeptToken | null = config.auth.tokens.length > 0 ? null : await readOrCreateToken(config.stateDir)
   for (const message of [...socket.notices, ...(kept?.notices ?? []), ...warnings]) notice('warn', message)
   for (const message of await readReport(config.stateDir)) notice('warn', message)
@@ -70,8 +71,6 @@ export async function up(options: UpOptions): Promise<Running> {
     opened.use(new Guardian({ stateDir: config.stateDir, command: options.guard, grace, notice }))
     options.guarded(config.stateDir)
   }
-  const left = await findLeft(config.stateDir, notice)
-
   let tokens = tokensOf(config, kept?.token ?? null)
   const gateway = opened.use(
     await openFrontDoor({
@@ -216,7 +215,11 @@ export async function up(options: UpOptions): Promise<Running> {
     inherited: left.adoptable.map(({ app, launch }) => ({ app, version: versionOf(launch), file: launch.file })),
     notice,
   })
-  void intake.looked.then(() => adoption.finish((app) => settingsFor(config, app)))
+  void intake.looked.then(() => {
+    adoption.finish((app) => settingsFor(config, app))
+    for (const app of left.off) if (!supervisor.fleet.apps.has(app)) processes.setOff(app, false)
+    return undefined
+  })
   // Who asks for an app that goes on shall not be told that there is none.
   await adoption.settled
   gateway.open()
@@ -249,6 +252,7 @@ export async function up(options: UpOptions): Promise<Running> {
       stamp,
       nextRun: supervisor.fleet.nextRun,
       stateDir: config.stateDir,
+      pid: process.pid,
     }),
     letGo: async () => {
       supervisor.letGo()

@@ -38,6 +38,8 @@ export interface ListeningSockets {
 
 export interface Inherited extends ListeningSockets, Count {
   readonly adminPort: number
+  /** The process that hands over. */
+  readonly pid?: number | undefined
   /** Where what goes on is written down. Undefined: it comes from a version that does not tell. */
   readonly stateDir?: string | undefined
 }

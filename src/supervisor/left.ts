@@ -1,7 +1,8 @@
 import { lstat } from 'node:fs/promises'
+import { StartError } from '../lib/start-error.ts'
 import type { Launch } from '../model/protocol.ts'
 import { ProcessTable } from './process-table.ts'
-import { readRoll, type Recorded } from './roll.ts'
+import { livingOwner, readRoll, type Recorded } from './roll.ts'
 import type { Notice } from './notice.ts'
 
 /** What an earlier gateway left, told apart. */
@@ -27,11 +28,18 @@ export const nothingLeft: Left = { adoptable: [], strays: [], off: [], url: '' }
 /**
  * Reads what is on file and looks at each process: alive, with the start time that was written down, with the marker
  * that this spawn alone was given (as far as its environment can be read and was not overwritten), not on its way out, and
- * with pipes that outlived its gateway. That its tree owns the port is for the first probe to say, as always.
+ * with pipes that outlived its gateway. That its tree owns the port is for the first probe to say, as always. Throws a
+ * StartError when a gateway still looks after them, other than `elder`, which this one follows.
  */
-export async function findLeft(stateDir: string, notice: Notice): Promise<Left> {
+export async function findLeft(stateDir: string, notice: Notice, elder: number | null = null): Promise<Left> {
   const roll = await readRoll(stateDir, notice)
   if (roll === null) return nothingLeft
+  const owner = await livingOwner(roll, elder)
+  if (owner !== null) {
+    throw new StartError(
+      `The apps in ${stateDir} are those of another gateway that still runs (PID ${owner}), although the folder was deleted meanwhile. Stop it with: kill ${owner}`,
+    )
+  }
   const table = new ProcessTable()
   const snapshot = await table.scan()
   const isLeft = async (one: Recorded): Promise<boolean> => {

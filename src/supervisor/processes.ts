@@ -64,7 +64,7 @@ export class Processes implements AsyncDisposable {
   constructor(options: ProcessesOptions) {
     this.#options = options
     const { stateDir, left, notice } = options
-    this.#roll = new InstanceRoll(stateDir, [...left.adoptable, ...left.strays], notice)
+    this.#roll = new InstanceRoll(stateDir, [...left.adoptable, ...left.strays], notice, left.off)
     this.#pipes = new Pipes(
       stateDir,
       left.adoptable.map((one) => one.pipes),

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Address, Launch } from '../model/protocol.ts'
 import { messageOf, reasonOf } from './errno.ts'
+import { lookOnce, type ProcessId } from './process-table.ts'
 import type { PipePair } from './pipes.ts'
 import type { Notice } from './notice.ts'
 
@@ -38,6 +39,8 @@ export interface Recorded {
 /** The file. */
 interface Roll {
   readonly boot: string
+  /** Whose it is. Null: that is not known. */
+  readonly gateway: ProcessId | null
   /** The gateway's own, which the apps were told. */
   readonly url: string
   /** Apps that the operator has stopped. */
@@ -58,10 +61,11 @@ export class InstanceRoll implements AsyncDisposable {
   #closed = false
 
   /** `left` is what an earlier gateway left; it stays on file until it is dropped. */
-  constructor(stateDir: string, left: readonly Recorded[], notice: Notice) {
+  constructor(stateDir: string, left: readonly Recorded[], notice: Notice, off: readonly string[] = []) {
     this.#stateDir = stateDir
     this.#notice = notice
     for (const one of left) this.#instances.set(one.run, one)
+    for (const app of off) this.#off.add(app)
   }
 
   /** Resolves when it is on file. */
@@ -76,6 +80,8 @@ export class InstanceRoll implements AsyncDisposable {
 
   setUrl(url: string): void {
     this.#url = url
+    // It is ours from now on, whoever wrote it.
+    if (this.#instances.size > 0 || this.#off.size > 0) void this.#write()
   }
 
   setOff(app: string, off: boolean): void {
@@ -122,7 +128,8 @@ export class InstanceRoll implements AsyncDisposable {
 
   async #writeNow(): Promise<void> {
     const instances = [...this.#instances.values()]
-    const roll: Roll = { boot: await bootId(), url: this.#url, off: [...this.#off], instances }
+    const [boot, gateway] = await Promise.all([bootId(), ourselves()])
+    const roll: Roll = { boot, gateway, url: this.#url, off: [...this.#off], instances }
     const path = pathIn(this.#stateDir)
     try {
       const text = `${JSON.stringify(roll, null, 1)}\n`
@@ -156,7 +163,7 @@ export async function readRoll(stateDir: string, notice: Notice): Promise<Roll |
   return null
 }
 
-const nothing = { url: '', off: [] }
+const nothing = { gateway: null, url: '', off: [] }
 
 function pathIn(stateDir: string): string {
   return join(stateDir, 'instances.json')
@@ -189,6 +196,25 @@ function isRoll(value: unknown): value is Roll {
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null
+}
+
+let us: Promise<ProcessId | null> | null = null
+
+/** This process, as others see it. */
+function ourselves(): Promise<ProcessId | null> {
+  us ??= lookOnce(process.pid)
+  return us
+}
+
+/**
+ * The gateway that has written this down, if it still lives and is neither this process nor `elder`, which lets it go on
+ * here: whoever has the lock of the folder must not touch its apps all the same. So it is when the folder was deleted and
+ * made anew, and the lock is another file.
+ */
+export async function livingOwner({ gateway }: Roll, elder: number | null = null): Promise<number | null> {
+  if (gateway === null || gateway.pid === process.pid || gateway.pid === elder) return null
+  const now = await lookOnce(gateway.pid)
+  return now !== null && now.started === gateway.started ? gateway.pid : null
 }
 
 let boot: Promise<string> | null = null

@@ -3,7 +3,7 @@ import { dropGroup } from './cgroups.ts'
 import type { Notice } from './notice.ts'
 import { ProcessTable } from './process-table.ts'
 import { ProcessTree } from './process-tree.ts'
-import { forgetRoll, readRoll, type Recorded } from './roll.ts'
+import { forgetRoll, livingOwner, readRoll, type Recorded } from './roll.ts'
 
 /** From SIGTERM to SIGKILL for what a killed gateway left behind (milliseconds). */
 const grace = 2_000
@@ -23,9 +23,11 @@ export async function endStrays(strays: readonly Recorded[], notice: Notice): Pr
   return ended.flat()
 }
 
-/** Ends everything that is on file in a state folder, for whose gateway nobody came. */
+/** Ends everything that is on file in a state folder, for whose gateway nobody came; nothing while that one lives. */
 export async function endAll(stateDir: string, notice: Notice): Promise<readonly Recorded[]> {
-  const ended = await endStrays((await readRoll(stateDir, notice))?.instances ?? [], notice)
+  const roll = await readRoll(stateDir, notice)
+  if (roll !== null && (await livingOwner(roll)) !== null) return []
+  const ended = await endStrays(roll?.instances ?? [], notice)
   await forgetRoll(stateDir)
   return ended
 }

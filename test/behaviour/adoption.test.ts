@@ -42,6 +42,22 @@ test('what a killed gateway left goes on under the next one: same process, same 
   assert.deepEqual(await fs.readdir(folder.path('.quaymaster/pipes')), [])
 })
 
+test('another gateway over a state folder that was deleted while its owner runs is refused, and no app is touched', async () => {
+  await using folder = await createFolder({ apps: { 'hello.cjs': 'hello.cjs', 'echo.cjs': 'echo.cjs' } })
+  await using first = await startGateway({ folder })
+  const { pid } = await first.events.ready('hello')
+  const echo = await first.events.ready('echo')
+  await fs.rm(folder.path('.quaymaster'), { recursive: true })
+  const since = first.events.mark()
+  process.kill(echo.pid, 'SIGKILL')
+  await first.events.ready('echo', { since })
+  const { code, stderr } = await folder.cli('up', '--port', '0', '--admin-port', '0')
+  assert.equal(code, 1)
+  assert.match(stderr, new RegExp(`another gateway that still runs \\(PID ${first.pid}\\).*kill ${first.pid}`))
+  assert.ok(isAlive(pid))
+  assert.equal((await ask(first, '/hello/')).headers['x-pid'], String(pid))
+})
+
 test('an adopted process that ends is noticed at once and started anew, whatever became of its exit code', async () => {
   await using folder = await createFolder({ apps: { 'fragile.cjs': 'crash-on-request.cjs' } })
   await using first = await startGateway({ folder })

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { findLeft } from '../../src/supervisor/left.ts'
 import { lookUp } from '../../src/supervisor/process-table.ts'
 import type { Notice } from '../../src/supervisor/notice.ts'
 import { endAll } from '../../src/supervisor/strays.ts'
@@ -42,6 +43,27 @@ test('what a killed gateway left is ended, deaf ones and setsid grandchildren to
   for (const pid of pids) assert.equal(await isRunning(pid), false)
   assert.match(notices[0] ?? '', /^warn: ending deaf, which an earlier gateway left running: .*\(pid \d+\)/)
   assert.equal(await countEnded(stateDir, () => assert.fail()), 0)
+})
+
+test('what is on file is left alone while the gateway that wrote it lives, unless it hands it over', async () => {
+  await using stage = await Stage.open()
+  const stateDir = join(stage.dir, 'state')
+  const file = join(stage.dir, 'gateway.ts')
+  await writeFile(file, gateway)
+  const child = fork(file, [stateDir, 'echo "pids $$"; exec sleep 60'], { execArgv: [] })
+  const [[pid = 0]] = (await once(child, 'message')) as [number[]]
+  assert.equal(await countEnded(stateDir, () => assert.fail()), 0)
+  assert.equal(await isRunning(pid), true)
+  await assert.rejects(
+    findLeft(stateDir, () => {}),
+    new RegExp(`another gateway that still runs \\(PID ${child.pid}\\)`),
+  )
+  assert.equal((await findLeft(stateDir, () => {}, child.pid)).adoptable.length, 1)
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  assert.equal((await findLeft(stateDir, () => {})).adoptable.length, 1)
+  assert.equal(await countEnded(stateDir, () => {}), 1)
+  assert.equal(await isRunning(pid), false)
 })
 
 test('a recycled PID, and a record of before a reboot, are never signalled', async () => {
