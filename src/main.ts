@@ -218,6 +218,7 @@ export async function up(options: UpOptions): Promise<Running> {
   void intake.looked.then(() => {
     adoption.finish((app) => settingsFor(config, app))
     for (const app of left.off) if (!supervisor.fleet.apps.has(app)) processes.setOff(app, false)
+    return undefined
   })
   // Who asks for an app that goes on shall not be told that there is none.
   await adoption.settled
