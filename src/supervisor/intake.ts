@@ -1,4 +1,4 @@
-import { access, readdir, realpath } from 'node:fs/promises'
+import { readdir, realpath } from 'node:fs/promises'
 import path from 'node:path'
 import type { Clock } from '../lib/clock.ts'
 import { Archive } from './archive.ts'
@@ -269,7 +269,7 @@ class WatchedFolder implements Intake {
     for (const entry of order) {
       if (isScan && entry.mayHeal) entry.force()
       else if (isScan || entry.needsPolling) entry.touch()
-      if (isScan && entry.copy) void access(entry.copy.file).catch(() => entry.recopy())
+      if (isScan) void entry.mend()
     }
     if (isScan) void this.#findMissed()
   }
