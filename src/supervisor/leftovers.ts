@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readdir, rm, stat } from 'node:fs/promises'
+import { lstat, readdir, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { digestOf } from './digest.ts'
 
@@ -22,7 +22,7 @@ export async function isOurs(file: string, stateDir: string): Promise<boolean> {
   }
 }
 
-/** Removes the copies that a gateway left which was killed, except what is `inherited`. */
+/** Removes what a gateway left which was killed: copies, except what is `inherited`, and files that it had begun to write. */
 export async function removeLeftovers(
   { appsDir, stateDir }: { readonly appsDir: string; readonly stateDir: string },
   inherited: ReadonlySet<string>,
@@ -41,9 +41,20 @@ export async function removeLeftovers(
   for (const folder of folders) {
     for (const name of await readdir(folder).catch(() => [])) {
       const file = path.join(folder, name)
-      if (name.startsWith(prefix) && !inherited.has(file) && (await isOurs(file, stateDir))) {
+      if (!name.startsWith(prefix) || inherited.has(file)) continue
+      if ((await isOurs(file, stateDir)) || (await isAbandoned(file))) {
         await rm(file, { force: true }).catch(() => undefined)
       }
     }
   }
+}
+
+/** So long (milliseconds) nobody pauses who still writes one, here or in another gateway over the same `apps/`. */
+const patience = 600_000
+
+/** Whether it was to become a deployed file or a note, and whoever wrote it was killed. */
+async function isAbandoned(file: string): Promise<boolean> {
+  if (!/^\.quay-(deploy|note)-[0-9a-f]{12}$/.test(path.basename(file))) return false
+  const stats = await lstat(file).catch(() => null)
+  return stats !== null && stats.isFile() && Date.now() - stats.mtimeMs > patience
 }
