@@ -9,12 +9,12 @@ import type { Clock } from '../lib/clock.ts'
 import { isCandidate } from '../model/fleet.ts'
 import type { Kept } from './archive.ts'
 import { command, outcome, type CommandOutcome } from './command.ts'
+import { digestOf } from './digest.ts'
 import { messageOf } from './errno.ts'
 import type { Intake } from './intake.ts'
 import { appName, isIgnoredName } from './names.ts'
 import type { Told } from './register.ts'
 import type { Supervisor } from './supervisor.ts'
-import { digestOf } from './versions.ts'
 
 /** How long a file may take to come to rest and be judged (milliseconds): a few seconds if others write to it. */
 const judging = 15_000

@@ -92,13 +92,10 @@ export class Entry implements Disposable {
     return this.#mayHeal
   }
 
-  /** What it runs from. */
-  get copy(): Copy | null {
-    return this.#copy
-  }
-
-  /** The copy was taken away by somebody. */
-  recopy(): void {
+  /** Judges again when somebody took away a copy that is needed: each is made anew, of the file or of what was kept. */
+  async mend(): Promise<void> {
+    const { versions } = this.#household.bench
+    if (this.#listed === null || !(await versions.hasLost(this.#listed, this.#copy))) return
     this.#copy = null
     this.force()
   }

@@ -1,4 +1,4 @@
-import { access, realpath } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Clock } from '../lib/clock.ts'
@@ -261,7 +261,7 @@ class WatchedFolder implements Intake {
     for (const entry of order) {
       if (isScan && entry.mayHeal) entry.force()
       else if (isScan || entry.needsPolling) entry.touch()
-      if (isScan && entry.copy) void access(entry.copy.file).catch(() => entry.recopy())
+      if (isScan) void entry.mend()
     }
     if (isScan) void this.#findMissed()
   }

@@ -3,6 +3,7 @@ import { realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { Launch } from '../model/protocol.ts'
 import type { AppSettings } from '../model/settings.ts'
+import { digestOf } from './digest.ts'
 import { discover, type Settings } from './discover.ts'
 import { shown } from './display.ts'
 import type { Machine } from './elf.ts'
@@ -14,7 +15,7 @@ import { missingCommand, preflight } from './preflight.ts'
 import type { Told } from './register.ts'
 import { look, type Found } from './sight.ts'
 import type { Archive, Instead } from './archive.ts'
-import { digestOf, type Copy, type Versions } from './versions.ts'
+import type { Copy, Versions } from './versions.ts'
 
 export type Judgement =
   | {

@@ -100,17 +100,6 @@ export async function lookOnce(pid: number): Promise<ProcessId | null> {
   return entry && !entry.zombie ? { pid, started: entry.started } : null
 }
 
-/** The same everywhere, at the price of a look at all processes where it has to be. A zombie is nobody. */
-export async function lookOnce(pid: number): Promise<ProcessId | null> {
-  const entry = linux
-    ? lookUp(pid)
-    : await scanPs().then(
-        (all) => all.get(pid),
-        () => null,
-      )
-  return entry && !entry.zombie ? { pid, started: entry.started } : null
-}
-
 /** Whether `lookUp` can answer on this platform. */
 export const canLookUp: boolean = linux
 

@@ -1,10 +1,11 @@
-import { createHash, randomBytes } from 'node:crypto'
-import { constants, createReadStream } from 'node:fs'
-import { chmod, chown, copyFile, mkdir, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
+import { access, chmod, chown, copyFile, mkdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { pipeline } from 'node:stream/promises'
+import { digestOf } from './digest.ts'
 import { shown } from './display.ts'
 import { messageOf, reasonOf } from './errno.ts'
+import { isOurs, prefix, removeLeftovers, tagOf } from './leftovers.ts'
 
 export interface VersionsOptions {
   readonly appsDir: string
@@ -65,6 +66,8 @@ export class Versions implements AsyncDisposable {
   readonly #retained = new Map<string, readonly string[]>()
   /** One thing at a time for each app: a copy must not be deleted while it is being found again. */
   readonly #busy = new Map<string, Promise<unknown>>()
+  /** Of each app, what it had lost when that was last asked. */
+  readonly #lost = new Map<string, string>()
   #uses = 0
   #fallbackTold = false
   /** Whether another gateway runs from the copies. */
@@ -77,7 +80,7 @@ export class Versions implements AsyncDisposable {
   /** Removes what an earlier life left behind, except what is still run from. */
   static async open(options: VersionsOptions, inherited: readonly Inherited[] = []): Promise<Versions> {
     const versions = new Versions({ ...options, stateDir: path.resolve(options.stateDir) })
-    await versions.#clean(new Set(inherited.map((it) => it.file)))
+    await removeLeftovers(versions.#options, new Set(inherited.map((it) => it.file)))
     for (const { app, version, file } of inherited) {
       const known = versions.#kept.find((it) => it.app === app && it.file === file)
       if (known) known.versions.add(version)
@@ -93,6 +96,7 @@ export class Versions implements AsyncDisposable {
     return await this.#alone(original.app, async () => {
       const beside = original.form === 'script' || original.uid !== null || original.gid !== null
       const copy = beside ? await this.#keepBeside(original) : await this.#keepInState(original)
+      if (this.#lost.get(original.app)?.includes(JSON.stringify(copy.file))) this.#lost.delete(original.app)
       const known = this.#kept.find((it) => it.app === original.app && it.file === copy.file)
       if (known) known.used = ++this.#uses
       else this.#kept.push({ ...copy, app: original.app, versions: new Set(), used: ++this.#uses })
@@ -112,9 +116,26 @@ export class Versions implements AsyncDisposable {
     void this.#prune(app)
   }
 
+  /**
+   * Whether somebody took away a copy that an app may be started from, or `copy`. Said once of each, and again when others
+   * are needed: a copy may have come to be one that can be made again.
+   */
+  async hasLost(app: string, copy: Copy | null): Promise<boolean> {
+    const needed = this.#retained.get(app) ?? []
+    const isNeeded = (it: Kept): boolean => it.file === copy?.file || needed.some((version) => it.versions.has(version))
+    const kept = this.#kept.filter((it) => it.app === app && isNeeded(it))
+    const missing = await Promise.all(kept.map(async ({ file }) => ((await isMissing(file)) ? [file] : [])))
+    const lost = missing.flat()
+    const news = lost.length === 0 ? '' : JSON.stringify([lost, needed])
+    const isNew = news !== '' && news !== this.#lost.get(app)
+    this.#lost.set(app, news)
+    return isNew
+  }
+
   /** Nothing of the app is needed but `version`, if it has come back meanwhile. */
   forget(app: string, version: string | null): void {
     this.#retained.delete(app)
+    this.#lost.delete(app)
     void this.#delete(app, () => this.#kept.filter((it) => it.app === app && !(version && it.versions.has(version))))
   }
 
@@ -145,10 +166,13 @@ export class Versions implements AsyncDisposable {
 
   async #keepBeside(original: Original): Promise<Copy> {
     const folder = path.dirname(original.home ?? original.file)
-    const fresh = path.join(folder, `${prefix}new-${this.#tag('')}-${randomBytes(4).toString('hex')}`)
+    const fresh = path.join(
+      folder,
+      `${prefix}new-${tagOf(this.#options.stateDir, '')}-${randomBytes(4).toString('hex')}`,
+    )
     try {
       return await this.#copy(original, fresh, (digest) =>
-        path.join(folder, `${prefix}${this.#tag(digest)}-${path.basename(original.file)}`),
+        path.join(folder, `${prefix}${tagOf(this.#options.stateDir, digest)}-${path.basename(original.file)}`),
       )
     } catch (error) {
       if (!['EACCES', 'EPERM', 'EROFS', 'ENAMETOOLONG'].includes(reasonOf(error) ?? '')) throw error
@@ -184,11 +208,6 @@ export class Versions implements AsyncDisposable {
     }
   }
 
-  /** The state folder is part of it, so that two gateways over one `apps/` never delete each other's copies. */
-  #tag(digest: string): string {
-    return createHash('sha256').update(`${this.#options.stateDir}\0${digest}`).digest('hex').slice(0, 8)
-  }
-
   async #prune(app: string): Promise<void> {
     await this.#delete(app, () => {
       const retained = this.#retained.get(app)
@@ -222,58 +241,21 @@ export class Versions implements AsyncDisposable {
     }
   }
 
-  async #clean(inherited: ReadonlySet<string>): Promise<void> {
-    const { appsDir, stateDir } = this.#options
-    const home = path.join(stateDir, 'versions')
-    for (const it of await readdir(home, { recursive: true, withFileTypes: true }).catch(() => [])) {
-      const file = path.join(it.parentPath, it.name)
-      if (!it.isDirectory() && !inherited.has(file)) await rm(file, { force: true }).catch(() => undefined)
-    }
-    if (inherited.size === 0) await rm(home, { recursive: true, force: true }).catch(() => undefined)
-    // A link may lead into a folder of apps/, and the copy then lies beside what it leads to.
-    const folders = [appsDir]
-    for (const it of await readdir(appsDir, { withFileTypes: true }).catch(() => [])) {
-      if (it.isDirectory()) folders.push(path.join(appsDir, it.name))
-    }
-    for (const folder of folders) {
-      for (const name of await readdir(folder).catch(() => [])) {
-        const file = path.join(folder, name)
-        if (name.startsWith(prefix) && !inherited.has(file) && (await this.#isOurs(file))) {
-          await rm(file, { force: true }).catch(() => undefined)
-        }
-      }
-    }
-  }
-
   async #isKept(file: string): Promise<boolean> {
     const inState = file.startsWith(path.join(this.#options.stateDir, 'versions') + path.sep)
-    return inState || (path.basename(file).startsWith(prefix) && (await this.#isOurs(file)))
-  }
-
-  /** A hidden copy proves by its name whose it is: the name is made of the content and the state folder. */
-  async #isOurs(file: string): Promise<boolean> {
-    const name = path.basename(file).slice(prefix.length)
-    if (name.startsWith(`new-${this.#tag('')}-`)) return true
-    try {
-      return (await stat(file)).isFile() && name.startsWith(`${this.#tag(await digestOf(file))}-`)
-    } catch {
-      return false
-    }
+    return inState || (path.basename(file).startsWith(prefix) && (await isOurs(file, this.#options.stateDir)))
   }
 }
-
-const prefix = '.quay-'
 
 /** Copies of an app that stay although nobody asked for them: taking back the last edit or two costs nothing. */
 const spare = 2
 const spareUnasked = 8
 
-/** Hex SHA-256 of a file, read in pieces so that the event loop is never kept long. */
-export async function digestOf(file: string): Promise<string> {
-  const hash = createHash('sha256')
-  if ((await stat(file)).size <= 1024 * 1024) hash.update(await readFile(file))
-  else await pipeline(createReadStream(file, { highWaterMark: 1024 * 1024 }), hash)
-  return hash.digest('hex')
+async function isMissing(file: string): Promise<boolean> {
+  return await access(file).then(
+    () => false,
+    (error: unknown) => reasonOf(error) === 'ENOENT',
+  )
 }
 
 /** Node's own `recursive` tells of a read-only disk as ENOENT; one folder by itself says what is wrong. */

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { chmod, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { patience } from '../support/wait.ts'
+import { eventually, patience } from '../support/wait.ts'
 import { brief, openBench, shellScript } from './intake-bench.ts'
 
 test('four broken files get four precise verdicts and start by themselves when mended', async () => {
@@ -109,6 +110,35 @@ test('a hidden copy that somebody deleted is made again', async () => {
     ['settling', 'offered'],
   )
 })
+
+for (const cause of ['rolled back', 'rejected']) {
+  test(`a hidden copy that runs in place of what lies there (${cause}) is made again when somebody deleted it`, async () => {
+    await using bench = await openBench({ pollEvery: 20 })
+    const { intake } = bench
+    await bench.drop('app.sh', shellScript)
+    const { launch: good } = await bench.offered('app')
+    intake.archive.proved('app', good.version)
+    let mark = bench.mark()
+    await bench.drop('app.sh', `${shellScript}# newer\n`)
+    const { launch: bad } = await bench.offered('app', mark)
+    const [kept] = intake.archive.list('app')
+    mark = bench.mark()
+    if (cause === 'rolled back') {
+      intake.archive.rollBack('app', kept?.digest ?? '')
+      await intake.judgeAnew('app')
+    } else intake.archive.refused('app', bad.version, 'it fell', good.version)
+    // Only what runs is needed now.
+    intake.retain('app', [good.version])
+    await intake.archive.rest()
+    for (let times = 0; times < 2; times += 1) {
+      await rm(good.file)
+      await eventually(() => existsSync(good.file), { what: 'the copy' })
+    }
+    await bench.offered('app', mark)
+    const since = bench.events.slice(mark).flatMap((it) => (it.type === 'offered' ? [it.launch.version] : []))
+    assert.deepEqual(new Set(since), new Set([good.version]))
+  })
+}
 
 test('an unreadable or a special file harms nobody', async () => {
   await using bench = await openBench()

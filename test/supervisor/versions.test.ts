@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { access, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
@@ -50,6 +50,17 @@ test('a failed copy leaves nothing behind', async () => {
   await using home = await temporary()
   await assert.rejects(home.versions.keep(binary(path.join(home.appsDir, 'gone'))), { code: 'ENOENT' })
   assert.deepEqual(await readdir(path.join(home.stateDir, 'versions', 'hello')), [])
+})
+
+test('what a killed gateway had begun to write into apps/ is removed when it is old, and nothing that looks else', async () => {
+  await using home = await temporary()
+  const old = ['.quay-deploy-0123456789ab', '.quay-note-0123456789ab', '.quay-deploy-mine', '.quay-notes']
+  const young = '.quay-deploy-ba9876543210'
+  for (const name of [...old, young]) await writeFile(path.join(home.appsDir, name), 'half')
+  const then = Date.now() / 1000 - 3_600
+  for (const name of old) await utimes(path.join(home.appsDir, name), then, then)
+  await using _ = await Versions.open({ ...home, notice: () => undefined })
+  assert.deepEqual(new Set(await readdir(home.appsDir)), new Set([young, '.quay-deploy-mine', '.quay-notes']))
 })
 
 function binary(file: string): Original {
