@@ -270,6 +270,21 @@ describe('signing in', () => {
     assert.equal(response.status, 403)
   })
 
+  test('asks a client that waits for it to send its form', async () => {
+    await using front = await startFront()
+    const wire = await front.wire()
+    const form = new URLSearchParams({ token, next: '/hello/' }).toString()
+    const expecting = ['Host: h', `Content-Length: ${form.length}`, 'Expect: 100-continue', '', '']
+    wire.send(['POST /-/login HTTP/1.1', ...expecting].join('\r\n'))
+    assert.equal((await wire.response()).status, 100)
+    wire.send(form)
+    const done = await wire.response()
+    assert.deepEqual([done.status, done.field('location')], [303, '/hello/'])
+    // Nobody who is refused anyhow is asked.
+    wire.send(['POST /-/login HTTP/1.1', 'Origin: http://evil.test', ...expecting].join('\r\n'))
+    assert.equal((await wire.response()).status, 403)
+  })
+
   test('limits its form', async () => {
     await using front = await startFront()
     const response = await front.ask('POST /-/login', 'Content-Length: 100000', '', `token=${'x'.repeat(100_000 - 6)}`)
