@@ -7,7 +7,7 @@ import type { Connection } from './connection.ts'
 import type { Door } from './door.ts'
 import { type Sent, shapeOfRequest } from './losses.ts'
 import type { Kept } from './keep.ts'
-import { expectNothing } from './read-head.ts'
+import { type Asked, expectNothing } from './read-head.ts'
 import type { BodySink } from './served.ts'
 import { refusal, refusalOf } from './verdict.ts'
 
@@ -34,15 +34,26 @@ export function isInDoubt(it: Gatherer, { poison }: Route): boolean {
 
 /** Reads the body of a request to its end, then calls. */
 export function gather(it: Gatherer, then: () => void): void {
-  const { connection, head, door, asked } = it
+  const { connection, door } = it
   if (it.kept === null) return then()
   connection.deadline = door.clock.now() + door.timeouts.body
-  if (asked.expects && !connection.bodyRead && expectNothing(head)) {
-    // RFC 9110 §10.1.1: it waits for this before it sends what we wait for, and the app needs not say it again.
-    connection.out.flush()
-    connection.socket.write('HTTP/1.1 100 Continue\r\n\r\n')
-  }
+  askForBody(it)
   connection.readBody(new Gathering(it, it.kept, then))
+}
+
+/** Whose body is read by us. */
+interface Expecting {
+  readonly connection: Connection
+  readonly head: Head
+  readonly asked: Asked
+}
+
+/** RFC 9110 §10.1.1: a client may wait for this before it sends what we wait for, and nobody need say it again. */
+export function askForBody({ connection, head, asked }: Expecting): void {
+  if (!asked.expects || connection.bodyRead || !expectNothing(head)) return
+  // The response before may still wait for the end of the turn.
+  connection.out.flush()
+  connection.socket.write('HTTP/1.1 100 Continue\r\n\r\n')
 }
 
 /** The body did not come in time. */

@@ -7,6 +7,7 @@ import type { Refusal } from '../model/admission.ts'
 import { sessionOf } from './auth/identify.ts'
 import type { Connection } from './connection.ts'
 import type { Door } from './door.ts'
+import { askForBody } from './gather.ts'
 import type { Asked } from './read-head.ts'
 import { refusal, refusalOf, type Verdict } from './verdict.ts'
 
@@ -179,6 +180,7 @@ function readForm(visitor: Visitor): Promise<{ readonly text: string } | 'long' 
     const onLeave = (): void => settle('gone')
     const timer = setTimeout(() => settle('long'), formTime)
     gone.addEventListener('abort', onLeave, { once: true })
+    askForBody(visitor)
     connection.readBody({
       bodyData: (bytes, start, end) => {
         text += bytes.toString('latin1', start, end)

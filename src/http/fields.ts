@@ -130,7 +130,7 @@ const TE = nameNumber('te')
 const VIA = nameNumber('via')
 const EXPECT = nameNumber('expect')
 const MAX_FORWARDS = nameNumber('max-forwards')
-/** Not Authorization and X-API-Token: `identify` refuses them where they decide, and a public app gets them as sent. */
+/** Not Authorization and X-API-Token: `identify` refuses them where they decide, and a public app gets what is not ours. */
 const SINGLETONS = (['content-type', 'content-range', 'expect', 'max-forwards'] as const).map(nameNumber)
 /** Each may cost a walk over all fields. */
 const MAX_OPTIONS = 64

@@ -18,7 +18,7 @@ for (const isFull of [false, true])
     const { near: client, far: socket } = pair
     socket.on('error', () => {})
     const out = new Outlet(socket)
-    for (let count = 0; isFull && out.isEmpty; count++) {
+    for (let count = 0; isFull === out.isEmpty; count++) {
       assert.ok(count < 10_000, 'the kernel takes everything')
       out.text('x'.repeat(9_000), NONE)
       out.flush()

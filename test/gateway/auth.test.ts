@@ -168,9 +168,31 @@ describe('a public app', () => {
     const ours = await request(front, 'GET /hello/', `Authorization: Bearer ${token}`, 'X-Auth-Subject: root')
     assert.deepEqual(sent(ours, 'authorization'), [])
     assert.deepEqual(sent(ours, 'x-auth-subject'), ['all'])
-    const two = await request(front, 'GET /hello/', 'Authorization: a', 'Authorization: b')
-    assert.equal(two.status, 200)
   })
+
+  const bearer = `Authorization: Bearer ${token}`
+  const twice = ['X-API-Token: a', 'X-API-Token: b']
+  const mixed: [what: string, fields: string[], seen: string[]][] = [
+    ['two fields of its own', ['Authorization: a', 'Authorization: b'], ['a', 'b']],
+    ['two tokens and a bearer of its own', [...twice, 'Authorization: Bearer c'], ['Bearer c']],
+    ['two tokens and our bearer', [...twice, bearer], []],
+    ['two tokens, our bearer and one of its own', [...twice, bearer, 'Authorization: Bearer c'], ['Bearer c']],
+    ['our bearer and Basic', [bearer, 'Authorization: Basic dTpw'], ['Basic dTpw']],
+    ['Basic and our bearer', ['Authorization: Basic dTpw', `authorization: bearer  ${helloOnly}`], ['Basic dTpw']],
+    ['our bearer twice', [bearer, bearer], []],
+  ]
+  for (const place of ['here', 'elsewhere'])
+    for (const [what, fields, seen] of mixed)
+      test(`${place} that is sent ${what} gets what is its own`, async () => {
+        await using app = await startApp(echo)
+        await using front = await startFront()
+        const remote = { kind: 'remote', url: `http://127.0.0.1:${app.port}/` } as const
+        front.routes([route('hello', place === 'here' ? ready(at(1, app.port)) : remote, { auth: 'none' })])
+        const response = await request(front, 'GET /hello/', ...fields)
+        assert.equal(response.status, 200)
+        assert.deepEqual(sent(response, 'authorization'), seen)
+        assert.deepEqual([sent(response, 'x-api-token'), sent(response, 'x-auth-subject')], [[], []])
+      })
 })
 
 describe('signing in', () => {
@@ -246,6 +268,21 @@ describe('signing in', () => {
       form,
     )
     assert.equal(response.status, 403)
+  })
+
+  test('asks a client that waits for it to send its form', async () => {
+    await using front = await startFront()
+    const wire = await front.wire()
+    const form = new URLSearchParams({ token, next: '/hello/' }).toString()
+    const expecting = ['Host: h', `Content-Length: ${form.length}`, 'Expect: 100-continue', '', '']
+    wire.send(['POST /-/login HTTP/1.1', ...expecting].join('\r\n'))
+    assert.equal((await wire.response()).status, 100)
+    wire.send(form)
+    const done = await wire.response()
+    assert.deepEqual([done.status, done.field('location')], [303, '/hello/'])
+    // Nobody who is refused anyhow is asked.
+    wire.send(['POST /-/login HTTP/1.1', 'Origin: http://evil.test', ...expecting].join('\r\n'))
+    assert.equal((await wire.response()).status, 403)
   })
 
   test('limits its form', async () => {

@@ -47,25 +47,34 @@ test('clients that ask and never read what we answer are gone in time, and other
   assert.ok(front.exchanges.some(({ error }) => error?.code === 'client-left'))
 })
 
-test('the 100 of ours to one request does not overtake the response to the one before', async () => {
-  const poison = { seq: 1, suspects: ['PUT /b #0123456789ab'], quarantined: [] }
-  const replay = { idempotent: true, key: true, body: 1_000 }
-  await using rig = await startRig({ route: { poison, replay } })
-  const clients = await Promise.all(Array.from({ length: 40 }, () => rig.dial()))
-  // All answers of the app in one turn, with the next request of each client behind them: so the first ones wait for the
-  // end of the turn.
-  const waiting = new Set<{ send(bytes: string): void }>()
-  rig.child.script = (peer, { target }) => {
-    if (!target.startsWith('/a')) return ok
-    waiting.add(peer)
-    if (waiting.size < clients.length) return undefined
-    for (const one of waiting) one.send(ok)
-    for (const client of clients) client.send(ask('PUT /b', 'Content-Length: 2', 'Expect: 100-continue'))
-    return undefined
-  }
-  for (const client of clients) client.send(ask('GET /a'))
-  for (const client of clients) {
-    const received = await client.until(() => client.received.includes('100 C') && client.received, 'the 100')
-    assert.match(received, /^HTTP\/1\.1 200 /)
-  }
-})
+const awaited = [
+  { what: 'a request that may be what kills its app', head: (...more: string[]) => ask('PUT /b', ...more) },
+  {
+    what: 'a form of our own',
+    head: (...more: string[]) => `POST /-/login HTTP/1.1\r\nHost: h\r\n${more.join('\r\n')}\r\n\r\n`,
+  },
+]
+
+for (const { what, head } of awaited)
+  test(`the 100 of ours to ${what} does not overtake the response to the one before`, async () => {
+    const poison = { seq: 1, suspects: ['PUT /b #0123456789ab'], quarantined: [] }
+    const replay = { idempotent: true, key: true, body: 1_000 }
+    await using rig = await startRig({ route: { poison, replay } })
+    const clients = await Promise.all(Array.from({ length: 40 }, () => rig.dial()))
+    // All answers of the app in one turn, with the next request of each client behind them: so the first ones wait for the
+    // end of the turn.
+    const waiting = new Set<{ send(bytes: string): void }>()
+    rig.child.script = (peer, { target }) => {
+      if (!target.startsWith('/a')) return ok
+      waiting.add(peer)
+      if (waiting.size < clients.length) return undefined
+      for (const one of waiting) one.send(ok)
+      for (const client of clients) client.send(head('Content-Length: 2', 'Expect: 100-continue'))
+      return undefined
+    }
+    for (const client of clients) client.send(ask('GET /a'))
+    for (const client of clients) {
+      const received = await client.until(() => client.received.includes('100 C') && client.received, 'the 100')
+      assert.match(received, /^HTTP\/1\.1 200 /)
+    }
+  })

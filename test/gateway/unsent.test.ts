@@ -17,7 +17,7 @@ interface Stage extends AsyncDisposable {
   readonly app: http.Server
   /** The app's connections. */
   readonly sockets: Socket[]
-  ask(line: string, body?: string): void
+  readonly ask: (line: string, body?: string) => void
 }
 
 /** A gateway before an app on a Unix socket, which refuses what is written to who has closed it, and a client. */

@@ -9,7 +9,7 @@ import type { Credentials, Known } from './tokens.ts'
 
 export interface Identity {
   readonly caller: Caller
-  /** The Authorization field held our credential, so no app may see it. */
+  /** The Authorization field held our credential, so no app may see it; of several, each that does is omitted already. */
   readonly authorizationIsOurs: boolean
 }
 
@@ -27,10 +27,10 @@ export interface Showing {
 /** Who is calling, by the first that is there: X-API-Token, a Bearer of ours, the session cookie. */
 export function identify(showing: Showing, credentials: Credentials, sessions: Sessions): Identity {
   const { head } = showing
-  if (head.isRepeated(X_API_TOKEN)) return ambiguous('The field "X-API-Token" is given more than once.')
-  if (head.isRepeated(AUTHORIZATION)) return ambiguous('The field "Authorization" is given more than once.')
+  if (head.isRepeated(X_API_TOKEN)) return repeated('X-API-Token', head, credentials)
+  if (head.isRepeated(AUTHORIZATION)) return repeated('Authorization', head, credentials)
 
-  const bearer = head.has(AUTHORIZATION) ? /^bearer +(\S+)$/i.exec(head.value(AUTHORIZATION))?.[1] : undefined
+  const bearer = head.has(AUTHORIZATION) ? bearerIn(head.value(AUTHORIZATION)) : undefined
   const byBearer = bearer === undefined ? null : credentials.find(bearer)
   if (head.has(X_API_TOKEN)) {
     const index = head.indexOf(X_API_TOKEN)
@@ -89,6 +89,20 @@ function crossSite({ head, upgrade }: Showing): { readonly crossSite: string } |
 
 function toCaller(known: Known | null): Caller {
   return known?.caller ?? { kind: 'unknown' }
+}
+
+/** A public app is asked all the same: with what Authorization fields there are, but those that hold a bearer of ours. */
+function repeated(name: string, head: Head, credentials: Credentials): Identity {
+  for (let index = Math.max(0, head.indexOf(AUTHORIZATION)); index < head.count; index++) {
+    if (head.names[index] !== AUTHORIZATION) continue
+    const bearer = bearerIn(head.text(head.valueStart(index), head.valueEnd(index)))
+    if (bearer !== undefined && credentials.find(bearer) !== null) head.omitted[index] = 1
+  }
+  return ambiguous(`The field "${name}" is given more than once.`)
+}
+
+function bearerIn(authorization: string): string | undefined {
+  return /^bearer +(\S+)$/i.exec(authorization)?.[1]
 }
 
 function ambiguous(reason: string): Identity {
