@@ -29,8 +29,6 @@ interface Life {
   readonly output: Output
 }
 
-const others = 'it belongs to another gateway'
-
 /** Between two looks at a tree that is to end (milliseconds). */
 const look = 25
 /** After a crash: how long its end may be kept back until the rest of its tree is gone (milliseconds). */
@@ -149,7 +147,7 @@ export class Run {
     const { code, signal } = await child.ended
     // What a probe finds now is not the reason: its end is, once its tree is gone.
     this.#ended.abort()
-    if (this.#others) return failed(others)
+    if (this.#others) return failed('it belongs to another gateway')
     tree.rootEnded()
     const asked = this.#wish !== 'live'
     if (!asked && this.#wasReady) this.#habitat.provisions.prepare(this.#spawn)
@@ -172,7 +170,7 @@ export class Run {
     const place = socket ?? String(port)
     const env = (await environment)(place, marker)
     await cgroups.ready(cgroup)
-    if (this.#others) return { error: others }
+    if (this.#others) return { error: 'it belongs to another gateway' }
     if (this.#wish !== 'live') return { error: `${launch.source} was stopped before it was started` }
     const child = await spawnChild(launch, env, place, pipes, (start) => cgroups.within(cgroup, start))
     if ('error' in child) return child
