@@ -24,12 +24,12 @@ import { remember } from './main/remember.ts'
 import { retainVersions } from './main/retain.ts'
 import { openRunning } from './main/running.ts'
 import { loadRequest, settingsOf } from './main/settings.ts'
+import { statusTeller } from './main/status-teller.ts'
 import { stampOf } from './model/crash.ts'
 import { routeChange } from './model/derive.ts'
+import { isOff } from './model/fleet.ts'
 import { limitedRuns } from './model/recycle.ts'
 import type { Launch } from './model/protocol.ts'
-import { describeFleet, type StatusDocument } from './model/status.ts'
-import { describeWaiting } from './model/waiting.ts'
 import { Journal } from './observe/journal.ts'
 import { openLog } from './observe/log.ts'
 import { Guardian, readReport } from './supervisor/guardian.ts'
@@ -147,7 +147,7 @@ export async function up(options: UpOptions): Promise<Running> {
       retain(fleet, touched)
       crashes.see(touched)
       memory.see(fleet, before, touched)
-      for (const app of touched) processes.setOff(app, fleet.apps.get(app)?.standing.kind === 'off')
+      for (const app of touched) processes.setOff(app, isOff(fleet.apps.get(app)))
     },
   })
   // The copies that apps run from go last, when nothing runs from them any more.
@@ -162,23 +162,13 @@ export async function up(options: UpOptions): Promise<Running> {
     }),
   )
 
-  const startedAt = clock.now()
-  const epoch = clock.wall() - startedAt
-  const waitingFor = (): readonly string[] => describeWaiting(supervisor.fleet, gateway.inflight())
-  const status = (): StatusDocument => {
-    const now = clock.now()
-    return describeFleet(supervisor.fleet, {
-      version: quaymasterVersion(),
-      pid: process.pid,
-      url: gateway.url,
-      adminUrl: admin.url,
-      now,
-      wall: epoch + now,
-      startedAt,
-      waitingFor: supervisor.fleet.closing ? waitingFor() : [],
-      usage: (run) => processes.usage(run),
-    })
-  }
+  const { status, waitingFor, epoch } = statusTeller({
+    clock,
+    gateway,
+    processes,
+    fleet: () => supervisor.fleet,
+    adminUrl: () => admin.url,
+  })
   const shop: Workshop = { supervisor, clock, appsDir: config.appsDir, intake: () => intake }
   const control: Control = {
     status,

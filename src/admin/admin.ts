@@ -20,7 +20,9 @@ export interface Admin extends AsyncDisposable {
 
 /** The admin listener: an origin of its own, so that no app behind the gateway shares one with it. */
 export async function openAdmin(options: AdminOptions): Promise<Admin> {
-  const server = serveLazily(() => loadAdmin(options))
+  const { journal } = options.control
+  const tell = (message: string): void => journal.write({ type: 'notice', level: 'warn', message })
+  const server = serveLazily(() => loadAdmin(options), tell)
   await listen(server, options)
   const { port } = server.address() as AddressInfo
   let closed: Promise<void> | null = null

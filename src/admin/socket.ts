@@ -5,7 +5,7 @@ import { StartError } from '../lib/start-error.ts'
 import type { Control } from './control.ts'
 import { awaitLock } from './lock.ts'
 import { request } from './request.ts'
-import { closeServer, serveLazily } from './serve.ts'
+import { closeServer, serveLazily, type Fetch } from './serve.ts'
 import { withShortPath } from './short-path.ts'
 import { socketFile } from './socket-file.ts'
 import { prepareStateFolder } from './state-folder.ts'
@@ -32,10 +32,14 @@ export async function openControlSocket(stateDir: string): Promise<ControlSocket
   const file = socketFile(stateDir)
   const pidFile = join(stateDir, 'pid')
   const { promise: control, resolve: serve } = Promise.withResolvers<Control>()
-  const server = serveLazily(async () => {
+  const load = async (): Promise<Fetch> => {
     const [given, { Hono }, { createApi }] = await Promise.all([control, import('hono'), import('./api.ts')])
     return new Hono().route('/api/v1', createApi(given)).fetch
-  })
+  }
+  const tell = (message: string): void => {
+    void control.then(({ journal }) => journal.write({ type: 'notice', level: 'warn', message }))
+  }
+  const server = serveLazily(load, tell)
   let closed: Promise<void> | null = null
   const close = async (): Promise<void> => {
     await closeServer(server)

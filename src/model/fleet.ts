@@ -61,10 +61,10 @@ export interface Trial {
 }
 
 export type Standing =
-  /** A file has been seen and is not yet at rest. */
-  | { readonly kind: 'settling' }
+  /** A file has been seen and is not yet at rest. `off`: it had been stopped before, and stays so. */
+  | { readonly kind: 'settling'; readonly off: boolean }
   /** Cannot run as it is. */
-  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'refused'; readonly off: boolean; readonly reason: string }
   | { readonly kind: 'on' }
   /** Fell too often: the next start is at `until`, or earlier when a request asks for it. */
   | { readonly kind: 'resting'; readonly until: number; readonly reason: string }
@@ -99,6 +99,13 @@ export function emptyFleet(parallelStarts: number, nextRun: number = 1): Fleet {
 /** A release is a candidate as long as an older one that proved itself could take over again. */
 export function isCandidate(app: App): boolean {
   return app.current !== null && app.good !== null && app.good.generation !== app.current.generation
+}
+
+/** Whether the operator has stopped it, whatever became of its file since: it does not start by itself. */
+export function isOff(app: App | undefined): boolean {
+  if (!app) return false
+  const { standing } = app
+  return standing.kind === 'off' || ((standing.kind === 'settling' || standing.kind === 'refused') && standing.off)
 }
 
 export function aliveOf(app: App, release: Release): number {

@@ -1,5 +1,5 @@
 import { adopted } from './adopt.ts'
-import { isCandidate, type App, type Fleet, type Standing } from './fleet.ts'
+import { isCandidate, isOff, type App, type Fleet, type Standing } from './fleet.ts'
 import { isAlive, type Release } from './instance.ts'
 import type { Effect, Event, Launch } from './protocol.ts'
 import { noFalls } from './restart.ts'
@@ -21,8 +21,9 @@ export function note(fleet: Fleet, event: AppEvent, now: number): { fleet: Fleet
     case 'settling':
       app = known
         ? { ...known, settings: event.settings }
-        : newborn(event.app, event.settings, event.source, { kind: 'settling' })
-      if (known?.standing.kind === 'refused') app = { ...app, standing: { kind: 'settling' }, source: event.source }
+        : newborn(event.app, event.settings, event.source, { kind: 'settling', off: false })
+      if (known?.standing.kind === 'refused')
+        app = { ...app, standing: { kind: 'settling', off: known.standing.off }, source: event.source }
       break
     case 'offered':
       app = offered(known ?? newborn(event.app, event.settings, event.launch.source, { kind: 'on' }), event, release)
@@ -110,7 +111,7 @@ function offered(
   release: (launch: Launch) => Release,
 ): App {
   const next: App = { ...app, settings, source: launch.source, rejected: rejected ?? null }
-  const standing: Standing = app.standing.kind === 'off' ? app.standing : { kind: 'on' }
+  const standing: Standing = { kind: isOff(app) ? 'off' : 'on' }
   if (app.current?.launch.version === launch.version && app.standing.kind !== 'gone') {
     // The same bytes and settings again: whatever was rejected meanwhile has been taken back.
     return app.standing.kind === 'resting' ? next : { ...next, standing }
@@ -128,7 +129,7 @@ function refused(known: App | undefined, event: Extract<AppEvent, { readonly typ
     ...app,
     settings,
     source,
-    standing: { kind: 'refused', reason },
+    standing: { kind: 'refused', reason, off: isOff(app) },
     current: null,
     good: null,
     cover: false,

@@ -24,6 +24,9 @@ const batch = 8
 const low = 3
 const later = 500
 
+/** After none could be made, for want of a descriptor or a process say, the next are not tried sooner (milliseconds). */
+const rest = 10_000
+
 /**
  * Named pipes for what children say: `<state>/pipes/`, mode 0600. They outlive us, which the pipes of a `spawn` do not: a
  * gateway that comes after one that was killed opens them and reads on, and meanwhile up to 64 KiB wait in the kernel. The
@@ -32,23 +35,27 @@ const later = 500
 export class Pipes implements AsyncDisposable {
   readonly #folder: string
   readonly #notice: Notice
+  readonly #rest: number
   readonly #stock: PipePair[] = []
   #making: Promise<void> | null = null
-  #fails = false
+  #restsUntil = -Infinity
+  #isTold = false
+  #closed = false
   #timer: NodeJS.Timeout | null = null
 
-  /** `keep` are those that are still in use. */
-  constructor(stateDir: string, keep: readonly PipePair[], notice: Notice) {
+  /** `keep` are those that are still in use, `pause` is how long nothing is tried after a failure. */
+  constructor(stateDir: string, keep: readonly PipePair[], notice: Notice, pause: number = rest) {
+    this.#rest = pause
     this.#folder = join(stateDir, 'pipes')
     this.#notice = notice
     this.#making = this.#clean(new Set(keep.flatMap((pair) => [basename(pair.stdout), basename(pair.stderr)])))
   }
 
-  /** Null where no named pipe can be made: the child then gets one that ends with us, and cannot be adopted. */
+  /** Null while no named pipe can be made: the child then gets one that ends with us, and cannot be adopted. */
   async take(): Promise<PipePair | null> {
     // Those in stock may have become useless since: the folder deleted, or its modes changed. That is not the app's fault.
     for (let tries = 0; tries < 2 * batch; tries += 1) {
-      while (this.#stock.length === 0 && !this.#fails) await this.#refill()
+      while (this.#stock.length === 0 && !this.#rests) await this.#refill()
       const pair = this.#stock.shift() ?? null
       if (this.#stock.length < low) this.#refillSoon()
       if (pair === null || (await isUsable(pair))) return pair
@@ -61,7 +68,7 @@ export class Pipes implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#fails = true
+    this.#closed = true
     if (this.#timer) clearTimeout(this.#timer)
     await this.#making
     await Promise.all(this.#stock.splice(0).map(async (pair) => await this.release(pair)))
@@ -74,8 +81,12 @@ export class Pipes implements AsyncDisposable {
     }, later)
   }
 
+  get #rests(): boolean {
+    return this.#closed || performance.now() < this.#restsUntil
+  }
+
   #refill(): Promise<void> {
-    if (this.#fails) return Promise.resolve()
+    if (this.#rests) return Promise.resolve()
     this.#making ??= this.#make().finally(() => (this.#making = null))
     return this.#making
   }
@@ -91,9 +102,14 @@ export class Pipes implements AsyncDisposable {
       await promisify(execFile)('mkfifo', ['-m', '600', ...files], { timeout: 5_000 })
       this.#stock.push(...pairs)
     } catch (error) {
-      this.#fails = true
+      this.#restsUntil = performance.now() + this.#rest
+      if (this.#isTold) return
+      this.#isTold = true
       const why = `no named pipes can be made in ${this.#folder}: ${messageOf(error)}`
-      this.#notice('warn', `${why}; a gateway that comes after one that was killed starts the apps anew`)
+      this.#notice(
+        'warn',
+        `${why}; a gateway that comes after one that was killed starts anew what is started meanwhile`,
+      )
     }
   }
 

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
+import { isOff } from '../../src/model/fleet.ts'
 import { isAlive } from '../../src/model/instance.ts'
 import { noAnswers } from '../../src/model/tally.ts'
 import { launch, settings, type Temper, well, World } from './world.ts'
@@ -252,6 +253,31 @@ test('a stopped app stays stopped when a new version arrives, and starts that on
   assert.deepEqual(new Set(world.spawned.map((it) => it.version)), new Set(['v1', 'v2']))
 })
 
+test('a stopped app stays stopped although its file was refused meanwhile, and mended', () => {
+  const events = {
+    settling: { type: 'settling', app: 'hello', settings: settings('hello'), source: 'apps/hello' },
+    refused: { type: 'refused', app: 'hello', settings: settings('hello'), source: 'apps/hello', reason: 'empty file' },
+    offered: { type: 'offered', app: 'hello', settings: settings('hello'), launch: launch('v2') },
+    stop: { type: 'command', app: 'hello', verb: 'stop' },
+    adopted: { type: 'adopted', app: 'hello', settings: settings('hello'), off: true, instances: [] },
+  } as const
+  // One that had not proved itself when it was stopped, and one that an earlier gateway had stopped.
+  for (const before of ['stop', 'adopted'] as const) {
+    const world = new World({ v1: mute })
+    if (before === 'stop') world.offer('hello', 'v1')
+    for (const event of [before, 'refused', 'refused', 'settling', 'refused'] as const) world.send(events[event])
+    assert.equal(isOff(world.app('hello')), true)
+    assert.equal(world.app('hello').standing.kind, 'refused')
+    for (const event of ['settling', 'offered'] as const) world.send(events[event])
+    world.pass(10_000)
+    assert.equal(world.app('hello').standing.kind, 'off')
+    assert.equal(world.spawned.filter(({ version }) => version === 'v2').length, 0)
+    world.send({ type: 'command', app: 'hello', verb: 'start' })
+    world.pass(100)
+    assert.deepEqual(world.states('hello'), ['v2:ready'])
+  }
+})
+
 test('a deaf app is killed at the end of its grace', () => {
   const world = new World({ v1: deaf })
   world.offer('hello', 'v1')
@@ -383,6 +409,7 @@ function bounds(world: World): void {
       assert.notEqual(it.state, 'exited')
     }
     if (app.standing.kind === 'off' || app.standing.kind === 'gone') assert.equal(alive.length, 0)
+    if (isOff(app)) assert.equal(alive.length, 0, `${app.name} was stopped and runs`)
     // Neither the stop itself nor anything that comes while it is stopped proves a candidate.
     const good = app.good?.generation ?? null
     if (app.standing.kind === 'off' && good !== null) assert.equal(good, world.proven.get(app.name))
@@ -401,6 +428,15 @@ function bounds(world: World): void {
 
 function play(world: World, it: Record<string, unknown>): void {
   const app = String(it['app'])
+  const was = isOff(world.fleet.apps.get(app))
+  perform(world, it, app)
+  // Whatever becomes of its file: only the operator starts what the operator has stopped.
+  const ends = ['start', 'restart', 'vanish'].includes(String(it['do']))
+  if (was && !ends)
+    assert.ok(isOff(world.fleet.apps.get(app)), `${app} is no longer stopped after: ${String(it['do'])}`)
+}
+
+function perform(world: World, it: Record<string, unknown>, app: string): void {
   const runs = [...world.alive.keys()]
   const run = runs[Number(it['nth']) % Math.max(1, runs.length)] ?? 0
   switch (it['do']) {
