@@ -15,9 +15,9 @@ interface Told {
 }
 
 export interface StatusTeller {
-  status(): StatusDocument
+  readonly status: () => StatusDocument
   /** What a shutdown still waits for, a phrase each. */
-  waitingFor(): readonly string[]
+  readonly waitingFor: () => readonly string[]
   /** Milliseconds since the epoch at the zero of the fleet's clock. */
   readonly epoch: number
 }
