@@ -17,6 +17,7 @@ import { openAdoption } from './main/adoption.ts'
 import { awaitFirstVerdicts } from './main/greet.ts'
 import { openKin } from './main/kin.ts'
 import { hear, perform } from './main/perform.ts'
+import { orphanNotice } from './main/pid-one.ts'
 import { quarantineOf } from './main/quarantine.ts'
 import { recentOutput } from './main/recent.ts'
 import { reloader } from './main/reload.ts'
@@ -64,6 +65,9 @@ export async function up(options: UpOptions): Promise<Running> {
   const left = await findLeft(config.stateDir, notice, inherited?.pid ?? null)
   let kept: KeptToken | null = config.auth.tokens.length > 0 ? null : await readOrCreateToken(config.stateDir)
   for (const message of [...socket.notices, ...(kept?.notices ?? []), ...warnings]) notice('warn', message)
+  // Said by the first of them: where this one goes on for another, that one has.
+  const orphans = inherited === null ? orphanNotice() : null
+  if (orphans !== null) notice('warn', orphans)
   for (const message of await readReport(config.stateDir)) notice('warn', message)
   const { grace } = config.guard
   // Before the first process, and gone after the last.
