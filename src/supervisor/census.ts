@@ -31,17 +31,21 @@ export class Census implements Disposable {
   async #look(): Promise<void> {
     if (this.#looking) return
     this.#looking = true
-    const runs = this.#options.runs()
-    // All at once: they share one scan of the process table.
-    await Promise.all(runs.map((one) => this.#judge(one)))
-    const known = new Set(runs.map(({ run }) => run))
-    for (const run of this.#over.keys()) if (!known.has(run)) this.#over.delete(run)
-    this.#looking = false
+    try {
+      const runs = this.#options.runs()
+      // All at once: they share one scan of the process table.
+      await Promise.all(runs.map((one) => this.#judge(one)))
+      const known = new Set(runs.map(({ run }) => run))
+      for (const run of this.#over.keys()) if (!known.has(run)) this.#over.delete(run)
+    } finally {
+      this.#looking = false
+    }
   }
 
   async #judge(one: Limited): Promise<void> {
     const { run, limits } = one
-    const memory = limits.memory > 0 ? await this.#options.memoryOf(run, limits.memory) : null
+    // One that cannot be looked at says nothing about the others, nor about the next look.
+    const memory = limits.memory > 0 ? await this.#options.memoryOf(run, limits.memory).catch(() => null) : null
     const over = memory !== null && memory > limits.memory ? (this.#over.get(run) ?? 0) + 1 : 0
     this.#over.set(run, over)
     const reason = excessOf(one, memory, over)
