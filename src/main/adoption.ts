@@ -26,8 +26,9 @@ export function openAdoption(left: Left, url: string, send: (event: Event) => vo
     (one) => one.app,
   )
   for (const [app, ones] of byApp) {
-    const instances = ones.map(({ run, pid, port, address, born, launch }): Adoptee => {
-      return { run, pid, port, address, born, launch: versionAt(left, launch, url) }
+    const instances = ones.map(({ run, pid, port, address, born, ending, told, launch }): Adoptee => {
+      const since = ending ? told : null
+      return { run, pid, port, address, born, told: since, launch: versionAt(left, launch, url) }
     })
     waiting.set(app, instances)
   }

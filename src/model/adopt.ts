@@ -1,5 +1,5 @@
 import type { App } from './fleet.ts'
-import { beget, look, type Release, type Starting } from './instance.ts'
+import { beget, type Cause, look, type Release, type Starting, type Stopping } from './instance.ts'
 import type { Adoptee, Effect, Event, Launch } from './protocol.ts'
 import type { AppSettings } from './settings.ts'
 import { newTrial } from './trial.ts'
@@ -18,17 +18,21 @@ export function adopted(
   const { settings, off } = event
   const releases = new Map<string, Release>()
   const proven = new Set<Release>()
-  const instances: Starting[] = []
+  const instances: (Starting | Stopping)[] = []
   const effects: Effect[] = []
   for (const adoptee of event.instances) {
-    const { launch, address } = adoptee
+    const { launch, address, told, run, pid } = adoptee
+    effects.push({ type: 'adopt', run })
+    if (told !== null) {
+      const cause = { kind: 'asked', why: off ? 'stopped' : 'replaced' } as const
+      instances.push(stopOn(adoptee, app.name, release(launch), cause, told + settings.stop.grace))
+      continue
+    }
     const its = releases.get(launch.version) ?? release(launch)
     releases.set(launch.version, its)
     if (address !== null) proven.add(its)
     const instance = goOn(adoptee, app.name, its, settings, now)
-    const { run, pid } = adoptee
     instances.push(instance)
-    effects.push({ type: 'adopt', run })
     effects.push({
       type: 'announce',
       announcement: { kind: 'adopted', app: app.name, run, pid, version: launch.version },
@@ -41,7 +45,7 @@ export function adopted(
   const next: App = {
     ...app,
     settings,
-    standing: off ? { kind: 'off' } : app.standing,
+    standing: off ? { kind: 'off' } : current === null ? { kind: 'settling' } : app.standing,
     current,
     good,
     cover: good !== null && good !== current,
@@ -55,4 +59,10 @@ export function adopted(
 function goOn(adoptee: Adoptee, app: string, release: Release, settings: AppSettings, now: number): Starting {
   const { run, pid, port, born, address } = adoptee
   return { ...beget(run, app, release, settings, now), pid, port, born, adopted: { at: now, address } }
+}
+
+/** Nothing of it is wanted any more: it has the rest of its grace, and is nobody's current release. */
+function stopOn(adoptee: Adoptee, app: string, release: Release, cause: Cause, until: number): Stopping {
+  const { run, pid, port, born } = adoptee
+  return { state: 'stopping', run, app, release, born, pid, port, until, kills: 0, cause }
 }

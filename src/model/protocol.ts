@@ -90,6 +90,8 @@ export interface Adoptee {
   /** Where it was found ready; null: it was not, yet. */
   readonly address: Address | null
   readonly born: number
+  /** When it was told to stop. Null: it was not. */
+  readonly told: number | null
   readonly launch: Launch
 }
 

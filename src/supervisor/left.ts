@@ -27,7 +27,7 @@ export const nothingLeft: Left = { adoptable: [], strays: [], off: [], url: '' }
 
 /**
  * Reads what is on file and looks at each process: alive, with the start time that was written down, with the marker
- * that this spawn alone was given (as far as its environment can be read and was not overwritten), not on its way out, and
+ * that this spawn alone was given (as far as its environment can be read and was not overwritten), not on its way out in haste, and
  * with pipes that outlived its gateway. That its tree owns the port is for the first probe to say, as always. Throws a
  * StartError when a gateway still looks after them, other than `elder`, which this one follows.
  */
@@ -44,7 +44,7 @@ export async function findLeft(stateDir: string, notice: Notice, elder: number |
   const snapshot = await table.scan()
   const isLeft = async (one: Recorded): Promise<boolean> => {
     const entry = snapshot.get(one.pid ?? 0)
-    if (!entry || entry.zombie || entry.started !== one.startTime || one.ending) return false
+    if (!entry || entry.zombie || entry.started !== one.startTime || !isOrderly(one)) return false
     const marker = table.markerOf(entry)
     if (marker !== null && marker !== one.marker) return false
     return isLaunch(one.launch) && (await isFifo(one.pipes?.stdout)) && (await isFifo(one.pipes?.stderr))
@@ -57,6 +57,14 @@ export async function findLeft(stateDir: string, notice: Notice, elder: number |
     off,
     url,
   }
+}
+
+/**
+ * One that is on its way out is waited for as it was before: its app goes on meanwhile. Not one that insists on its port,
+ * which the next instance needs.
+ */
+function isOrderly({ ending, told, address, port }: Recorded): boolean {
+  return !ending || (typeof told === 'number' && (address === null || address.port === port))
 }
 
 /** An app was told under which URL it is reached (PUBLIC_URL): under another one it is not what would be started now. */

@@ -152,6 +152,11 @@ export class ProcessTree {
     }
   }
 
+  /** Another gateway has sent SIGTERM to all who are there now. */
+  async assumeTold(): Promise<void> {
+    for (const { pid, started } of await this.members()) this.#told.add(`${pid} ${started}`)
+  }
+
   /** SIGKILL to every member; resolves with those who were alive. */
   async kill(): Promise<readonly ProcessEntry[]> {
     const members = await this.members()

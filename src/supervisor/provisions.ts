@@ -78,7 +78,7 @@ export class Provisions implements AsyncDisposable {
     const { clock, ports, pipes, roll, cgroups } = this.#options
     const marker = randomBytes(16).toString('hex')
     const nowhere = { port: 0, socket: null, pipes: null, address: null }
-    const unborn = { pid: null, startTime: null, born: clock.now(), ending: false }
+    const unborn = { pid: null, startTime: null, born: clock.now(), ending: false, told: null }
     const known = { app, run, marker, cgroup: await cgroups.choose(), launch, ...unborn, ...nowhere }
     // All at once. On file before the child exists, so that whoever comes after a gateway that was killed in between finds
     // it by its marker.

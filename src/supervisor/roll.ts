@@ -32,8 +32,10 @@ export interface Recorded {
   readonly pipes: PipePair | null
   /** Where it was found to listen; null: it has not been ready. */
   readonly address: Address | null
-  /** It has been told to stop. */
+  /** It is to stop. */
   readonly ending: boolean
+  /** When it was sent SIGTERM, on the clock of `born`. Null: it was not, or a version wrote this that does not tell. */
+  readonly told: number | null
 }
 
 /** The file. */

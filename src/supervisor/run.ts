@@ -4,6 +4,7 @@ import type { Effect, Exit } from '../model/protocol.ts'
 import { takeOver } from './adopted-child.ts'
 import { messageOf } from './errno.ts'
 import { failed } from './exits.ts'
+import { clearUp, look, unkillable } from './clear-up.ts'
 import { dropGroup } from './cgroups.ts'
 import type { Habitat } from './habitat.ts'
 import type { Adoptable } from './left.ts'
@@ -29,15 +30,10 @@ interface Life {
   readonly output: Output
 }
 
-/** Between two looks at a tree that is to end (milliseconds). */
-const look = 25
-/** After a crash: how long its end may be kept back until the rest of its tree is gone (milliseconds). */
-const crashPatience = 200
+const others = 'it belongs to another gateway'
+
 /** After the end of a tree: how long its pipes may take to hand over the last words (milliseconds). */
 const lastWords = 100
-
-/** SIGKILL that shows no effect for this long (milliseconds) never will: the process waits for a device. */
-const unkillable = 15_000
 
 /** One child process and its tree, from the wish to the end. */
 export class Run {
@@ -95,7 +91,15 @@ export class Run {
     if (this.#wish !== 'live') return
     this.#wish = 'terminate'
     this.#note({ ending: true })
-    void this.#tree?.terminate()
+    void this.#tell()
+  }
+
+  /** When it was told counts for whoever goes on with it: it shall have its whole grace, and no second SIGTERM. */
+  async #tell(): Promise<void> {
+    if (this.#tree === null) return
+    await this.#tree.terminate()
+    // Who cannot be looked at was sent nothing.
+    if (!isBlind()) this.#note({ told: this.#habitat.clock.now() })
   }
 
   kill(): void {
@@ -143,16 +147,16 @@ export class Run {
     const life = await (this.#life = this.#left === null ? this.#begin() : this.#resume(this.#left))
     if ('error' in life) return failed(life.error)
     const { child, port, tree, output } = life
-    this.#enforce()
+    if (this.#left === null) this.#enforce()
     const { code, signal } = await child.ended
     // What a probe finds now is not the reason: its end is, once its tree is gone.
     this.#ended.abort()
-    if (this.#others) return failed('it belongs to another gateway')
+    if (this.#others) return failed(others)
     tree.rootEnded()
     const asked = this.#wish !== 'live'
     if (!asked && this.#wasReady) this.#habitat.provisions.prepare(this.#spawn)
     const outOfMemory = !asked && signal === 'SIGKILL' && this.#habitat.memory.hasStruck()
-    await (asked ? this.#waitForAll(tree) : this.#clearUp(tree))
+    await (asked ? this.#waitForAll(tree) : clearUp(tree, () => this.#giveUp(tree)))
     await output.finish(lastWords)
     const portTaken = !asked && !this.#wasReady && (output.portTaken || isOccupied(port))
     return { code, signal, error: null, lastLine: output.lastLine, portTaken, outOfMemory, memory: this.#memory }
@@ -170,7 +174,7 @@ export class Run {
     const place = socket ?? String(port)
     const env = (await environment)(place, marker)
     await cgroups.ready(cgroup)
-    if (this.#others) return { error: 'it belongs to another gateway' }
+    if (this.#others) return { error: others }
     if (this.#wish !== 'live') return { error: `${launch.source} was stopped before it was started` }
     const child = await spawnChild(launch, env, place, pipes, (start) => cgroups.within(cgroup, start))
     if ('error' in child) return child
@@ -192,11 +196,15 @@ export class Run {
     this.#socket = left.socket ?? null
     this.#habitat.ports.claim(port)
     const child = takeOver(left)
-    if (child.deaf) {
+    const tree = this.#describe(pid, startTime, left, born)
+    if (left.ending) {
+      this.#wish = 'terminate'
+      void tree.assumeTold()
+    } else if (child.deaf) {
       this.#habitat.notice('warn', `${app} run ${run} of an earlier gateway cannot be heard any more and is ended`)
       this.terminate()
     }
-    return { child, port, tree: this.#describe(pid, startTime, left, born), output: this.#listen(child, port) }
+    return { child, port, tree, output: this.#listen(child, port) }
   }
 
   /** Writes down what has become known of it. */
@@ -238,16 +246,7 @@ export class Run {
   /** What was asked of the run before it had a process. */
   #enforce(): void {
     if (this.#wish === 'kill') this.kill()
-    else if (this.#wish === 'terminate') void this.#tree?.terminate()
-  }
-
-  /** It died by itself: nothing that it left may keep its port, and its end is news that cannot wait. */
-  async #clearUp(tree: ProcessTree): Promise<void> {
-    const begun = performance.now()
-    while ((await tree.kill()).length > 0) {
-      if (performance.now() - begun > crashPatience) return this.#killOn(tree)
-      await delay(look)
-    }
+    else if (this.#wish === 'terminate') void this.#tell()
   }
 
   /** It was asked to stop: over when the whole tree is gone. The time for SIGKILL is the reducer's to choose. */
@@ -262,18 +261,6 @@ export class Run {
       do await delay(look)
       while (this.#wish !== 'kill' && tree.remaining().length > 0)
     }
-  }
-
-  /** The end has been reported; what is left of the crash is still hunted down, for a bounded time. */
-  #killOn(tree: ProcessTree): void {
-    void (async () => {
-      let begun = performance.now()
-      while ((await tree.kill()).length > 0) {
-        if (isBlind()) begun = performance.now()
-        if (performance.now() - begun > unkillable) return this.#giveUp(tree)
-        await delay(look * 4)
-      }
-    })()
   }
 
   #giveUp(tree: ProcessTree): void {

@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import test from 'node:test'
 import { createFolder, type Folder } from '../support/folder.ts'
 import { startGateway } from '../support/gateway.ts'
+import { ask } from '../support/http.ts'
 import { failures, startLoad } from '../support/load.ts'
 import { isAlive } from '../support/processes.ts'
 import { eventually, patience, within } from '../support/wait.ts'
@@ -116,6 +117,40 @@ for (const grace of ['1s', false]) {
     if (grace === false) assert.ok(!isAlive(pid))
     await eventually(() => !isAlive(pid), { what: 'the app to be gone' })
   })
+}
+
+test('an app that is being stopped keeps its grace over an upgrade, is told once, and no other one waits for it', async () => {
+  await using gateway = await startGateway({
+    apps: { 'hello.cjs': 'hello.cjs' },
+    config: { defaults: { stop: { grace: '60s' } } },
+  })
+  const { folder, events } = gateway
+  await folder.put('slow.cjs', { text: endsAt(folder.path('go')) })
+  const hello = await events.ready('hello')
+  const { pid } = await events.ready('slow')
+  await folder.remove('slow.cjs')
+  await events.waitFor(({ line }) => line === 'told 1', 'its SIGTERM')
+  const since = events.mark()
+  for (const _ of [1, 2]) assert.equal((await folder.cli('upgrade')).code, 0)
+  assert.equal((await events.ready('hello', { since })).pid, hello.pid)
+  // What would be cut short would be after two seconds.
+  await eventually(async () => (await ask(gateway, '/slow/')).status === 404, { what: 'the app to be gone' })
+  assert.ok(isAlive(pid))
+  await folder.write('go', '')
+  await events.waitFor(({ name, state }) => name === 'slow' && state === 'stopped', 'its end', { since })
+  const after = events.seen.slice(since)
+  assert.ok(!after.some(({ line, state }) => line === 'told 2' || state === 'killing'))
+  assert.ok(!after.some(({ message }) => /left running/.test(String(message))))
+})
+
+/** An app that takes its time with SIGTERM: until there is such a file. */
+function endsAt(file: string): string {
+  return `#!/usr/bin/env node
+let told = 0
+process.on('SIGTERM', () => console.log('told ' + ++told))
+setInterval(() => require('node:fs').existsSync(${JSON.stringify(file)}) && process.exit(), 20)
+require('node:http').createServer((request, response) => response.end('ok')).listen(process.env.PORT, process.env.HOST)
+`
 }
 
 /** A configuration that, in a process which takes over, ends it if that holds. */

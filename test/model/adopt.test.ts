@@ -9,7 +9,8 @@ const address = { host: '127.0.0.1', port: 20_001 }
 const exit = exitOf({})
 
 function adoptee(run: number, version: string, ready = true): Adoptee {
-  return { run, pid: 100 + run, port: 20_000 + run, address: ready ? address : null, born: 0, launch: launch(version) }
+  const known = { run, pid: 100 + run, port: 20_000 + run, born: 0, told: null }
+  return { ...known, address: ready ? address : null, launch: launch(version) }
 }
 
 /** One fleet after these events, one a millisecond, and everything it asked for. */
@@ -44,6 +45,27 @@ test('the same version goes on: looked at at once where it was, and nothing is s
   assert.deepEqual([instance?.state, instance?.pid, instance?.born], ['ready', 107, 0])
   const ready = effects.flatMap((it) => (it.type === 'announce' ? [it.announcement] : [])).at(-1)
   assert.equal(ready?.kind === 'ready' && ready.took, 2)
+})
+
+test('one that was told to stop is neither looked at nor told again, has the rest of its grace, and is nothing to go back to', () => {
+  const { grace } = settings('a').stop
+  const ending = { ...adoptee(9, 'v2'), told: 9_000 }
+  const beside = after(adopted(adoptee(7, 'v1'), ending), offered('v1'), passed(7))
+  assert.deepEqual([beside.did('adopt'), beside.did('terminate'), beside.did('spawn')], [[7, 9], [], []])
+  assert.equal(beside.fleet.apps.get('a')?.current?.launch.version, 'v1')
+  const early = advance(beside.fleet, { type: 'tick' }, 9_000 + grace - 1, 0)
+  assert.ok(!early.effects.some(({ type }) => type === 'kill'))
+  const late = advance(beside.fleet, { type: 'tick' }, Math.max(10_010, 9_000 + grace), 0)
+  assert.deepEqual(
+    late.effects.flatMap((it) => (it.type === 'kill' ? [it.run] : [])),
+    [9],
+  )
+  const alone = after(adopted(ending))
+  assert.equal(alone.fleet.apps.get('a')?.standing.kind, 'settling')
+  const { fleet, did } = after(adopted(ending), offered('v2'))
+  assert.deepEqual([did('probe'), did('spawn')], [[], [50]])
+  const gone = advance(fleet, { type: 'exited', run: 9, exit }, 10_010, 0).fleet.apps.get('a')
+  assert.deepEqual([gone?.instances.map(({ run }) => run), gone?.falls], [[50], fleet.apps.get('a')?.falls])
 })
 
 test('another version is started beside it, and it goes when that one is ready', () => {

@@ -19,7 +19,16 @@ function recorded(run: number): Recorded {
     cgroup: null,
     born: 0,
   }
-  return { app: 'a', run, ...process, launch: { ...launch, ...where }, pipes: null, address: null, ending: false }
+  return {
+    app: 'a',
+    run,
+    ...process,
+    launch: { ...launch, ...where },
+    pipes: null,
+    address: null,
+    ending: false,
+    told: null,
+  }
 }
 
 test('what is let go is on file, whoever deleted it and though nothing lives, and nothing is written behind it', async (t) => {
