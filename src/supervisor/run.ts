@@ -30,6 +30,8 @@ interface Life {
   readonly output: Output
 }
 
+const others = 'it belongs to another gateway'
+
 /** After the end of a tree: how long its pipes may take to hand over the last words (milliseconds). */
 const lastWords = 100
 
@@ -96,7 +98,8 @@ export class Run {
   async #tell(): Promise<void> {
     if (this.#tree === null) return
     await this.#tree.terminate()
-    this.#note({ told: this.#habitat.clock.now() })
+    // Who cannot be looked at was sent nothing.
+    if (!isBlind()) this.#note({ told: this.#habitat.clock.now() })
   }
 
   kill(): void {
@@ -148,7 +151,7 @@ export class Run {
     const { code, signal } = await child.ended
     // What a probe finds now is not the reason: its end is, once its tree is gone.
     this.#ended.abort()
-    if (this.#others) return failed('it belongs to another gateway')
+    if (this.#others) return failed(others)
     tree.rootEnded()
     const asked = this.#wish !== 'live'
     if (!asked && this.#wasReady) this.#habitat.provisions.prepare(this.#spawn)
@@ -171,7 +174,7 @@ export class Run {
     const place = socket ?? String(port)
     const env = (await environment)(place, marker)
     await cgroups.ready(cgroup)
-    if (this.#others) return { error: 'it belongs to another gateway' }
+    if (this.#others) return { error: others }
     if (this.#wish !== 'live') return { error: `${launch.source} was stopped before it was started` }
     const child = await spawnChild(launch, env, place, pipes, (start) => cgroups.within(cgroup, start))
     if ('error' in child) return child
