@@ -9,7 +9,7 @@ import { growth, interpreted, liveHeap, openFiles, steady } from './growth.ts'
 /**
  * `npm run soak -- --minutes N`: every lesson of the drill, again and again, on one gateway; whether anything was lost,
  * and whether the gateway grows: its RSS, what is alive after its full collections, and its open files over the second
- * half, when everything has warmed up. `--interpreted` leaves V8's compilers out, whose work looks like growth for hours.
+ * half, when everything has warmed up. `--interpreted` leaves V8's compilers out, whose work looks like growth for over an hour.
  */
 
 const { values } = parseArgs({
