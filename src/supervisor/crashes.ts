@@ -217,10 +217,12 @@ export class Crashes implements AsyncDisposable {
     const record = this.#records.get(name)
     const settings = this.#options.app(name)?.settings.poison
     if (!record || !settings) return
-    const evidence = forget(record.evidence, settings, this.#options.clock.now())
+    // One time for both: what is still on record is also still told.
+    const now = this.#options.clock.now()
+    const evidence = forget(record.evidence, settings, now)
     if (evidence !== record.evidence) {
       this.#records.set(name, { ...record, evidence })
-      this.#tell(name)
+      this.#tell(name, now)
     }
     if (evidence.crashes.length === 0) this.forget(name)
     else this.#expireLater(name, evidence, settings)
@@ -285,15 +287,15 @@ export class Crashes implements AsyncDisposable {
     for (const app of apps) this.#tell(app)
   }
 
-  #tell(app: string): void {
+  #tell(app: string, now = this.#options.clock.now()): void {
     const record = this.#records.get(app)
     this.#evidence.changed()
-    if (record) this.#options.suspect({ type: 'suspected', app, version: record.version, found: this.#found(app) })
+    if (record) this.#options.suspect({ type: 'suspected', app, version: record.version, found: this.#found(app, now) })
   }
 
-  #found(name: string): Suspicions | null {
+  #found(name: string, now = this.#options.clock.now()): Suspicions | null {
     const record = this.#records.get(name)
     const settings = this.#options.app(name)?.settings.poison ?? null
-    return record ? suspicionsOf(record.evidence, settings, this.#options.clock.now()) : null
+    return record ? suspicionsOf(record.evidence, settings, now) : null
   }
 }
