@@ -86,7 +86,7 @@ async function main(options: Options): Promise<void> {
   const names = peers.map(({ name }) => name)
   const facts = [
     ...machine,
-    `- ${options.rounds} rounds (five of the plain GET; one of peers that are far off) of ${options.seconds} s after ${options.warm} s of warming up, peers in turns, medians; ${Math.round((Date.now() - began) / 60_000)} minutes in all`,
+    `- ${options.rounds} rounds (five of the plain GET, nine of those at half load; one of peers that are far off) of ${options.seconds} s after ${options.warm} s of warming up, peers in turns, medians; ${Math.round((Date.now() - began) / 60_000)} minutes in all`,
     '- Every gateway checks a token, strips `/api/app1` and keeps connections to the app alive; without an access log where none is named',
     '- nginx and HAProxy add X-Forwarded-For and pass the token on; "same fields" is their second form, which removes the token and sets what ours sets: X-Forwarded-For, -Proto, -Host, -Port and -Prefix, the subject, a request id (both ways), traceparent, Via, and Date to the client',
   ]

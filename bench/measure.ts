@@ -33,7 +33,7 @@ export async function measureGroup(bench: Bench, group: readonly Workload[], pee
       const { title } = workload
       const { apps } = workload
       if (failed.has(turn) || round >= roundsOf(options, workload, peer)) continue
-      say(`${title}, round ${round + 1} of ${options.rounds}: ${peer.name}`)
+      say(`${title}, round ${round + 1} of ${roundsOf(options, workload, peer)}: ${peer.name}`)
       const started = await stage.take(peer, { apps: apps ?? 10, log: workload.log ?? false })
       signal.throwIfAborted()
       if (started instanceof Error) {
