@@ -160,8 +160,8 @@ export class Connection implements Waiting {
     return socket
   }
 
-  late(now: number): void {
-    if (this.served !== null) return this.served.late(now)
+  late(): void {
+    if (this.served !== null) return this.served.late()
     this.deadline = Number.POSITIVE_INFINITY
     if (this.#state === is.reading && this.#inbox.size > 0) this.#front.late(this)
     else this.socket.destroy()

@@ -14,7 +14,7 @@ import { passInterim, responseOut, switchOut } from './incoming.ts'
 import type { Link } from './link.ts'
 import type { LinkUser } from './link-user.ts'
 import { requestOut } from './outgoing.ts'
-import { overdue, until } from './overdue.ts'
+import { awaitClient, overdue, until } from './overdue.ts'
 import { type Parting, partingOf, WebSocketParting } from './parting.ts'
 import type { Pool } from './pool.ts'
 import { isRepeatable } from './read-head.ts'
@@ -43,7 +43,8 @@ export class Delivery implements LinkUser<Link> {
   /** Of a response without an end, and whether it is due. */
   #parting: Parting | null = null
   #parts = false
-  #stalled = false
+  /** What the client had taken when it was given `stall` to take more, -1 when nothing waits for it. */
+  #taken = -1
   #total: NodeJS.Timeout | null = null
 
   constructor(errand: Errand, upstream: Upstream, pool: Pool, route: TimeoutSettings) {
@@ -90,15 +91,14 @@ export class Delivery implements LinkUser<Link> {
     else later(Math.random() * within, this, () => this.#part())
   }
 
-  late(now: number): void {
-    const { connection, asked, door } = this.#errand
+  late(): void {
+    const { connection, door } = this.#errand
     switch (this.#phase) {
       case joining:
         return this.#fail(this.#pool.lateCode(this), 'No connection was there in time.')
       case sending: {
-        const fault = this.#upload?.late(asked.framing.kind === 'chunked', door.timeouts) ?? null
-        if (fault !== null) return this.#fail(fault.code, fault.detail)
-        connection.deadline = now + door.timeouts.body
+        const fault = this.#upload?.late() ?? null
+        if (fault !== null) this.#fail(fault.code, fault.detail)
         return
       }
       case tunnelling:
@@ -106,12 +106,13 @@ export class Delivery implements LinkUser<Link> {
         connection.abort(false)
         return this.#errand.ended(null, false)
       default:
-        return this.#fail(...overdue(this.#phase, this.#stalled, this.#route, door.timeouts))
+        if (this.#taken !== -1 && this.#taken < awaitClient(this.#errand)) return
+        return this.#fail(...overdue(this.#phase, this.#taken !== -1, this.#route, door.timeouts))
     }
   }
 
   linked(link: Link): void {
-    const { connection, head, kept, door } = this.#errand
+    const { connection, head, kept } = this.#errand
     this.#link = link
     this.#reused = link.used > 0
     link.begin(this, head.method)
@@ -124,8 +125,7 @@ export class Delivery implements LinkUser<Link> {
       return this.#sent()
     }
     this.#phase = sending
-    connection.deadline = door.clock.now() + door.timeouts.body
-    this.#upload = new Upload(connection, link, this, kept)
+    this.#upload = new Upload(this.#errand, link, this)
     this.#upload.start()
   }
 
@@ -145,7 +145,7 @@ export class Delivery implements LinkUser<Link> {
 
   /** The client takes bytes again. */
   clientDrained(): void {
-    this.#stalled = false
+    this.#taken = -1
     if (this.#phase === answering) this.#errand.connection.deadline = until(this.#errand.door.clock, this.#route.idle)
     this.#link?.socket.resume()
   }
@@ -189,9 +189,9 @@ export class Delivery implements LinkUser<Link> {
   flush(): boolean {
     const { connection, door } = this.#errand
     const more = this.#whole && connection.ahead === 0 ? connection.out.flushSoon() : connection.out.flush()
-    this.#stalled = !more
+    this.#taken = -1
     if (this.#phase === tunnelling) this.#passed()
-    else if (!more) connection.deadline = door.clock.now() + door.timeouts.stall
+    else if (!more) this.#taken = awaitClient(this.#errand)
     else if (this.#phase === answering && this.#route.idle > 0)
       connection.deadline = door.clock.now() + this.#route.idle
     if (this.#whole && !connection.bodyRead) {
@@ -228,10 +228,10 @@ export class Delivery implements LinkUser<Link> {
   released(): void {
     this.#link = null
     this.#phase = leaving
-    const { connection, door } = this.#errand
+    const { connection } = this.#errand
     if (connection.out.isEmpty) return this.#done()
     // What it got so far stays in flight until it has it: an app that drains is not done before.
-    connection.deadline = door.clock.now() + door.timeouts.stall
+    this.#taken = awaitClient(this.#errand)
     connection.out.emptied(() => this.#done())
   }
 

@@ -268,8 +268,8 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
     this.#finish(false)
   }
 
-  late(now: number): void {
-    if (this.#delivery) this.#delivery.late(now)
+  late(): void {
+    if (this.#delivery) this.#delivery.late()
     else if (this.remote) this.remote.late()
     else if (this.status === 0) tooSlow(this)
     else this.connection.socket.destroy()

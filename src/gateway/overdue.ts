@@ -2,10 +2,18 @@ import type { Clock } from '../lib/clock.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 import type { ClientTimeouts, TimeoutSettings } from '../model/settings.ts'
 import { answering, awaiting } from './delivery-state.ts'
+import type { Errand } from './errand.ts'
+import { takenFrom } from './taken.ts'
 
 /** When a wait that begins now is over; a limit of 0 is none. */
 export function until(clock: Clock, limit: number): number {
   return limit === 0 ? Number.POSITIVE_INFINITY : clock.now() + limit
+}
+
+/** The client has `stall` ms to take a byte of what waits for it. Returns what it has taken so far. */
+export function awaitClient({ connection, door }: Errand): number {
+  connection.deadline = door.clock.now() + door.timeouts.stall
+  return takenFrom(connection.socket)
 }
 
 /** What it means that a response is late. `stalled`: what there is of it waits for the client. */

@@ -23,6 +23,7 @@ interface Waiter {
  */
 export class RemoteWait implements Course {
   seen = 0
+  taken = 0
   stuck = 0
   readonly #waiter: Waiter
   readonly #route: TimeoutSettings

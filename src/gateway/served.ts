@@ -19,7 +19,7 @@ export interface Served {
   /** The client has closed its side or the connection is gone. */
   left(): void
   /** The deadline it has set is over. */
-  late(now: number): void
+  late(): void
   /** The client takes bytes again. */
   drained(): void
   /** A mistake of ours. Twice is harmless. */

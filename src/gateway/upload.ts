@@ -2,9 +2,10 @@ import type { Refusal } from '../http/refusal.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 import type { ClientTimeouts } from '../model/settings.ts'
 import type { Connection } from './connection.ts'
-import type { Kept } from './keep.ts'
+import type { Errand } from './errand.ts'
 import type { Link } from './link.ts'
 import type { BodySink } from './served.ts'
+import { takenFrom } from './taken.ts'
 
 /** What comes of it. */
 interface Uploader {
@@ -21,35 +22,40 @@ interface Uploader {
  */
 export class Upload implements BodySink, Course {
   seen: number
+  taken = 0
   stuck = 0
-  readonly #connection: Connection
+  readonly #errand: Errand
   readonly #link: Link
   readonly #uploader: Uploader
-  readonly #kept: Kept | null
 
-  constructor(connection: Connection, link: Link, uploader: Uploader, kept: Kept | null) {
-    this.#connection = connection
+  constructor(errand: Errand, link: Link, uploader: Uploader) {
+    this.#errand = errand
     this.#link = link
     this.#uploader = uploader
-    this.#kept = kept
-    this.seen = connection.received
+    this.seen = errand.connection.received
   }
 
   start(): void {
-    this.#connection.readBody(this)
+    const { connection } = this.#errand
+    this.#allow()
+    connection.readBody(this)
     // With nothing at hand the head goes alone. What is at hand is read right after this, where it came with the head.
-    if (this.#connection.ahead === 0) this.#link.out.flush()
+    if (connection.ahead === 0) this.#link.out.flush()
   }
 
-  /** It had `timeouts.body` ms since it began or was last asked. */
-  late(isChunked: boolean, timeouts: ClientTimeouts): Fault | null {
-    return lateUpload(this, this.#connection, isChunked, timeouts)
+  /** The time that it had is over. Null: it has as long again. */
+  late(): Fault | null {
+    const { connection, asked, door } = this.#errand
+    const taken = takenFrom(this.#link.socket)
+    const fault = lateUpload(this, connection, asked.framing.kind === 'chunked', door.timeouts, taken)
+    if (fault === null) this.#allow()
+    return fault
   }
 
   bodyData(bytes: Buffer, start: number, end: number): void {
     this.#uploader.traffic.in += end - start
     this.#link.out.data(bytes, start, end)
-    this.#kept?.add(bytes, start, end)
+    this.#errand.kept?.add(bytes, start, end)
   }
 
   bodyFlush(): boolean {
@@ -59,13 +65,18 @@ export class Upload implements BodySink, Course {
   bodyWhole(): void {
     // Trailers of a request are dropped: no app we run expects any, and merged they could be anything.
     this.#link.out.last(null)
-    if (this.#kept) this.#kept.isWhole = true
+    if (this.#errand.kept) this.#errand.kept.isWhole = true
     this.#link.out.flushSoon()
     this.#uploader.uploaded()
   }
 
   bodyBroken(refusal: Refusal): void {
     this.#uploader.unreadable(refusal)
+  }
+
+  #allow(): void {
+    const { connection, door } = this.#errand
+    connection.deadline = door.clock.now() + door.timeouts.body
   }
 }
 
@@ -79,19 +90,28 @@ export interface Fault {
 export interface Course {
   /** Bytes of it that had been read. */
   seen: number
+  /** Bytes that whoever it is for had taken, head and all. */
+  taken: number
   /** For how long nobody has taken any of it, in ms. */
   stuck: number
 }
 
-/** Looks at a body on its way, whoever it is for, `timeouts.body` ms after the last time. */
+/**
+ * Looks at a body on its way, whoever it is for, `timeouts.body` ms after the last time. `taken`: how much of it has left
+ * here, where that is known.
+ */
 export function lateUpload(
   course: Course,
-  { received, isPaused }: Connection,
+  { received, isPaused }: Pick<Connection, 'received' | 'isPaused'>,
   isChunked: boolean,
   timeouts: ClientTimeouts,
+  taken = 0,
 ): Fault | null {
-  const { stuck, fault } = judgeUpload({ came: received - course.seen, isPaused, isChunked }, course.stuck, timeouts)
+  const moved = isPaused && taken > course.taken ? taken - course.taken : 0
+  const seen = { came: received - course.seen + moved, isPaused, isChunked }
+  const { stuck, fault } = judgeUpload(seen, course.stuck, timeouts)
   course.seen = received
+  course.taken = taken
   course.stuck = stuck
   return fault
 }

@@ -58,7 +58,7 @@ export const lifecycle: readonly Mutant[] = [
   mutant(
     115,
     'a connection with a request in flight is idle',
-    [connection, 'if (this.served !== null) return this.served.late(now)', ''],
+    [connection, 'if (this.served !== null) return this.served.late()', ''],
     [
       delivery,
       'until(this.#errand.door.clock, this.#route.response)',
