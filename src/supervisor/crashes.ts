@@ -217,8 +217,7 @@ export class Crashes implements AsyncDisposable {
     const record = this.#records.get(name)
     const settings = this.#options.app(name)?.settings.poison
     if (!record || !settings) return
-    // One time for both: what is still on record is also still told.
-    const now = this.#options.clock.now()
+    const now = this.#options.clock.now() // one for both: what is still on record is also still told
     const evidence = forget(record.evidence, settings, now)
     if (evidence !== record.evidence) {
       this.#records.set(name, { ...record, evidence })

@@ -30,7 +30,7 @@ export const lifecycle: readonly Mutant[] = [
     "if (step === 'more') this.deadline = this.#front.clock.now() + this.#front.timeouts.head\n    if (step !== 'done') return false",
   ]),
   mutant(114, 'a body may take its time', [
-    delivery,
+    upload,
     'clock.now() + door.timeouts.body',
     'clock.now() + door.timeouts.body * 1e6',
   ]),

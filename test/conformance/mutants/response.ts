@@ -275,8 +275,8 @@ export const response: readonly Mutant[] = [
   ),
   mutant(87, 'a body that is there waits for the 100', [
     'gateway/upload.ts',
-    'this.#connection.readBody(this)',
-    'if (this.#connection.ahead > 3 || this.#connection.ahead === 0) this.#connection.readBody(this)',
+    'connection.readBody(this)',
+    'if (connection.ahead > 3 || connection.ahead === 0) connection.readBody(this)',
   ]),
   mutant(
     87,
