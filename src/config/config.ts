@@ -32,7 +32,10 @@ export interface UserConfig {
               bodyRate?: Size | undefined
               /** For the next request on a connection. Default `'30s'`, at least 10 ms. */
               keepAlive?: Duration | undefined
-              /** For a client to take a byte of its response, and for an app to take one of an upload. Default `'2m'`. */
+              /**
+               * For a client to take a byte of its response, and for an app to take one of an upload. Default `'2m'`. What the
+               * kernel holds for them (up to 4 MB) is seen to go in steps: shorter than `'30s'` also ends what is only slow.
+               */
               stall?: Duration | undefined
               /** How long a WebSocket or another tunnel may be silent. Default `0`, for ever: TCP finds the dead. */
               tunnel?: Duration | undefined
@@ -95,7 +98,7 @@ export interface UserConfig {
     | {
         /**
          * How many instances may be starting at once. Default twice the cores, at least 4: more would make all of them
-         * slower. A change takes effect at the next start.
+         * slower. One that takes longer than a second makes room for the next. A change takes effect at the next start.
          */
         parallel?: number | undefined
       }

@@ -217,7 +217,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
     if (this.#over) return
     if (again !== 'no') return this.#attempt(this.door.clock.now())
     const isKnown = this.#identity.caller.kind === 'known'
-    const refused = lost(failure, this.#route, isKnown ? this.door.losses.crashOf(this.run) : null)
+    const refused = lost(failure, this.#route, this.door.losses.crashOf(this.run), isKnown)
     if (failure.reached !== 'answering') return this.refuse(refused)
     this.story.note(refused.code, refused.detail)
     this.#finish(false)

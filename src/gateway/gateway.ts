@@ -9,6 +9,7 @@ import { tuneAccepted } from './accepted.ts'
 import { type Auth, Credentials } from './auth/tokens.ts'
 import { blame } from './blame.ts'
 import { Connection } from './connection.ts'
+import { Cuts } from './cuts.ts'
 import { createDoor, type DoorOptions } from './create-door.ts'
 import type { Door } from './door.ts'
 import { Exchange } from './exchange.ts'
@@ -24,7 +25,7 @@ import { Sweep } from './sweep.ts'
 import { turnAway } from './turn-away.ts'
 import { refusal, refusalOf } from './verdict.ts'
 
-/** A run that left the table may have sent its last bytes a moment before; later than this what is left is cut. */
+/** How long clients that are told of the end have to go (milliseconds). */
 const lastWords = 250
 
 export interface GatewayOptions extends DoorOptions {
@@ -53,7 +54,7 @@ export class Gateway implements AsyncDisposable {
   readonly #lobby: Lobby
   /** Whose sockets it listens on, if it has inherited those of several. */
   readonly #threads: number | undefined
-  readonly #cuts = new Map<number, NodeJS.Timeout>()
+  readonly #cuts: Cuts
   readonly #index: OwnIndex
   #disposed: Promise<void> | null = null
 
@@ -116,6 +117,7 @@ export class Gateway implements AsyncDisposable {
     this.url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
     this.port = port
     this.#door = door
+    this.#cuts = new Cuts(door.inflight)
     this.#index = index
     this.#servers = servers
     this.#connections = connections
@@ -145,7 +147,7 @@ export class Gateway implements AsyncDisposable {
     suspects.queue.wake(names)
     for (const app of gone) suspects.forget(app)
     inflight.drain(drain, over)
-    for (const run of left.difference(new Set(drain)).union(new Set(over))) this.#cutSoon(run)
+    for (const run of left.difference(new Set(drain)).union(new Set(over))) this.#cuts.soon(run)
   }
 
   configure(auth: Auth): void {
@@ -215,7 +217,7 @@ export class Gateway implements AsyncDisposable {
 
   async #close(): Promise<void> {
     await this.stopAccepting()
-    for (const timer of this.#cuts.values()) clearTimeout(timer)
+    this.#cuts[Symbol.dispose]()
     const closed = this.#servers.map((server) => new Promise((resolve) => server.once('close', resolve).close()))
     this.#door.inflight.cutAll()
     for (const { socket } of this.#connections) socket.destroy()
@@ -226,16 +228,5 @@ export class Gateway implements AsyncDisposable {
     this.#door.remotes[Symbol.dispose]()
     await Promise.all(closed)
     this.#sweep[Symbol.dispose]()
-  }
-
-  /** A run with something in flight that neither serves nor drains is past its deadline, or dead. */
-  #cutSoon(run: number): void {
-    this.#door.inflight.forget(run)
-    if (this.#door.inflight.count(run) === 0 || this.#cuts.has(run)) return
-    const timer = setTimeout(() => {
-      this.#cuts.delete(run)
-      this.cut(run)
-    }, lastWords)
-    this.#cuts.set(run, timer)
   }
 }

@@ -20,6 +20,9 @@ export interface Flight {
   readonly since: number
   /** Of the final response, 0 before its head is there. */
   readonly status: number
+  readonly traffic: { readonly out: number }
+  /** `isEmpty`: the kernel has all there is for its client. */
+  readonly connection: { readonly out: { readonly isEmpty: boolean } }
   /** Where it stands among the others: the list's own, -1 outside of it. */
   slot: number
   /** Its run gets nothing new any more: what would never end by itself has to take leave. */
@@ -108,8 +111,12 @@ export class Inflight {
     if (this.count(run) === 0) this.#empty(run)
   }
 
+  on(run: number): readonly Flight[] {
+    return this.#flights.filter((one) => one.run === run)
+  }
+
   cut(run: number): void {
-    for (const flight of this.#flights.filter((one) => one.run === run)) flight.cut()
+    for (const flight of this.on(run)) flight.cut()
   }
 
   cutAll(): void {

@@ -5,7 +5,7 @@ import { answering, awaiting, joining, leaving, over, sending, tunnelling } from
 import type { Home } from './door.ts'
 import { overdue, until } from './overdue.ts'
 import type { Asked } from './read-head.ts'
-import { type Course, type Fault, lateUpload } from './upload.ts'
+import { type Course, type Fault, lateUpload, lookAgain } from './upload.ts'
 
 /** The exchange that waits. */
 interface Waiter {
@@ -25,6 +25,8 @@ export class RemoteWait implements Course {
   seen = 0
   taken = 0
   stuck = 0
+  came = 0
+  time = 0
   readonly #waiter: Waiter
   readonly #route: TimeoutSettings
   readonly #end: (fault: Fault) => void
@@ -51,7 +53,7 @@ export class RemoteWait implements Course {
     this.#phase = sending
     if (connection.bodyRead) return this.read()
     this.seen = connection.received
-    this.#allow(door.timeouts.body)
+    this.#allow(lookAgain(door.timeouts))
   }
 
   /** All of the request was read; the host has yet to take the last of it. */
@@ -121,7 +123,7 @@ export class RemoteWait implements Course {
         } as const
         if (connection.bodyRead) return this.#end(stuck)
         const fault = lateUpload(this, connection, asked.framing.kind === 'chunked', door.timeouts)
-        return fault === null ? this.#allow(door.timeouts.body) : this.#end(fault)
+        return fault === null ? this.#allow(lookAgain(door.timeouts)) : this.#end(fault)
       }
       case tunnelling:
         // The host's side of it ends with this one.

@@ -24,6 +24,8 @@ export class Upload implements BodySink, Course {
   seen: number
   taken = 0
   stuck = 0
+  came = 0
+  time = 0
   readonly #errand: Errand
   readonly #link: Link
   readonly #uploader: Uploader
@@ -76,7 +78,7 @@ export class Upload implements BodySink, Course {
 
   #allow(): void {
     const { connection, door } = this.#errand
-    connection.deadline = door.clock.now() + door.timeouts.body
+    connection.deadline = door.clock.now() + lookAgain(door.timeouts)
   }
 }
 
@@ -94,11 +96,20 @@ export interface Course {
   taken: number
   /** For how long nobody has taken any of it, in ms. */
   stuck: number
+  /** What came of it while its client could send, and for how long that was, in ms; at most `timeouts.body`. */
+  came: number
+  time: number
+}
+
+/** How long after the last look the next one is due (milliseconds). */
+export function lookAgain({ body, stall }: ClientTimeouts): number {
+  return Math.min(body, stall)
 }
 
 /**
- * Looks at a body on its way, whoever it is for, `timeouts.body` ms after the last time. `taken`: how much of it has left
- * here, where that is known.
+ * Looks at a body on its way, whoever it is for, `lookAgain` ms after the last time, and says whose fault it is when it
+ * does not move. While the app takes no more it is not the client who is slow; but neither is the client seen to leave,
+ * so that is bounded, too. `taken`: how much of it has left here, where that is known.
  */
 export function lateUpload(
   course: Course,
@@ -107,38 +118,22 @@ export function lateUpload(
   timeouts: ClientTimeouts,
   taken = 0,
 ): Fault | null {
-  const moved = isPaused && taken > course.taken ? taken - course.taken : 0
-  const seen = { came: received - course.seen + moved, isPaused, isChunked }
-  const { stuck, fault } = judgeUpload(seen, course.stuck, timeouts)
+  const fresh = received - course.seen
+  const moves = fresh > 0 || taken > course.taken
   course.seen = received
   course.taken = taken
-  course.stuck = stuck
-  return fault
-}
-
-/** What was seen of a body in the last `timeouts.body` ms. */
-interface Progress {
-  readonly came: number
-  /** The app takes no more, and so neither do we. */
-  readonly isPaused: boolean
-  readonly isChunked: boolean
-}
-
-/**
- * Whose fault it is when a body does not move. While the app takes no more it is not the client who is slow; but neither
- * is the client seen to leave, so that is bounded, too. `stuck` is for how long the app has taken nothing, in ms.
- */
-function judgeUpload(
-  { came, isPaused, isChunked }: Progress,
-  before: number,
-  { body, bodyRate, stall }: ClientTimeouts,
-): { readonly stuck: number; readonly fault: Fault | null } {
+  course.stuck = moves || !isPaused ? 0 : course.stuck + lookAgain(timeouts)
   if (isPaused) {
-    const stuck = came === 0 ? before + body : 0
-    const detail = `The app took no byte of the body for ${stuck} ms.`
-    return { stuck, fault: stuck >= stall ? { code: 'response-timeout', detail } : null }
+    course.came = course.time = 0
+    const detail = `The app took no byte of the body for ${course.stuck} ms.`
+    return course.stuck >= timeouts.stall ? { code: 'response-timeout', detail } : null
   }
-  const enough = isChunked ? 1 : (bodyRate * body) / 1_000
-  const detail = `Only ${came} bytes of the body came in ${body} ms.`
-  return { stuck: 0, fault: came < enough ? { code: 'request-timeout', detail } : null }
+  course.came += fresh
+  course.time += lookAgain(timeouts)
+  if (course.time < timeouts.body) return null
+  const { came, time } = course
+  course.came = course.time = 0
+  const enough = isChunked ? 1 : (timeouts.bodyRate * time) / 1_000
+  const detail = `Only ${came} bytes of the body came in ${time} ms.`
+  return came < enough ? { code: 'request-timeout', detail } : null
 }

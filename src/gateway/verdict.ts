@@ -14,6 +14,7 @@ export type Verdict = Reply | Refusal
 const hint = 'It had kept it before: if it does not say Connection: close, give it connections: { idle: 0 }.'
 
 const ended = 'The gateway stopped this instance of the app before its answer was complete.'
+const died = 'The app ended before its answer was complete.'
 
 export const allowed = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
@@ -31,14 +32,16 @@ export function holdFull(route: Route): Refusal {
   return { kind: 'refuse', code: 'hold-full', detail, route, retryAfter: 1 }
 }
 
-/** Its instance broke off. `death` is null unless it had died, and the caller may know. */
-export function lost(failure: Failure, route: Route | null, death: Death | null): Refusal {
-  const { code } = failure
+/** Its instance broke off. `death` is null unless it had died; `isKnown`: the caller may see the report of it. */
+export function lost(failure: Failure, route: Route | null, death: Death | null, isKnown: boolean): Refusal {
+  // What is cut because a dead process's connection stays open is lost with the process.
+  const hasDied = failure.code === 'cut' && death?.isOurs === false
+  const code = hasDied ? 'connection-lost' : failure.code
   const isOurs = code === 'cut' || (code === 'connection-lost' && death?.isOurs === true)
   // Of an instance that was not stopped for a fault, and of a request that alone was cut, there is no report.
-  const crash = isOurs && death?.isOurs !== true ? null : (death?.crash ?? null)
+  const crash = !isKnown || (isOurs && death?.isOurs !== true) ? null : (death?.crash ?? null)
   const isHasty = code === 'connection-lost' && failure.reused && death === null && route?.target.kind === 'ready'
-  const detail = isOurs ? ended : isHasty ? `${failure.detail} ${hint}` : failure.detail
+  const detail = isOurs ? ended : hasDied ? died : isHasty ? `${failure.detail} ${hint}` : failure.detail
   // A connection is free again in a moment.
   const refused = { ...refusal(isOurs ? 'cut' : code, detail, code === 'busy' ? 1 : null), route }
   const story = isOurs ? 'It had failed' : 'It has crashed'

@@ -17,6 +17,8 @@ test('a run that drains retires all its flights, also those that end at that', (
       since: 0,
       status: 200,
       slot: -1,
+      traffic: { out: 0 },
+      connection: { out: { isEmpty: true } },
       retire() {
         retired.push(target)
         inflight.leave(flight)

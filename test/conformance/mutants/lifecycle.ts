@@ -13,7 +13,7 @@ const identify = 'gateway/auth/identify.ts'
 
 const first = 'this.deadline = front.clock.now() + front.timeouts.head'
 const further = 'this.deadline = this.#front.clock.now() + this.#front.timeouts.head'
-const stuck = "fault: stuck >= stall ? { code: 'response-timeout', detail } : null"
+const stuck = "return course.stuck >= timeouts.stall ? { code: 'response-timeout', detail } : null"
 
 export const lifecycle: readonly Mutant[] = [
   mutant(
@@ -31,19 +31,19 @@ export const lifecycle: readonly Mutant[] = [
   ]),
   mutant(114, 'a body may take its time', [
     upload,
-    'clock.now() + door.timeouts.body',
-    'clock.now() + door.timeouts.body * 1e6',
+    'clock.now() + lookAgain(door.timeouts)',
+    'clock.now() + lookAgain(door.timeouts) * 1e6',
   ]),
   mutant(114, 'one byte now and then is enough', [
     upload,
-    'const enough = isChunked ? 1 : (bodyRate * body) / 1_000',
+    'const enough = isChunked ? 1 : (timeouts.bodyRate * time) / 1_000',
     'const enough = isChunked ? 1 : 1',
   ]),
-  mutant(114, 'an app may take nothing for ever', [upload, stuck, 'fault: null']),
+  mutant(114, 'an app may take nothing for ever', [upload, stuck, 'return null']),
   mutant(114, 'an app that reads nothing is the fault of the client', [
     upload,
     'if (isPaused) {',
-    'if (isPaused && came > 1e12) {',
+    'if (isPaused && fresh > 1e12) {',
   ]),
   mutant(115, 'an idle connection stays open', [
     connection,
@@ -91,11 +91,7 @@ export const lifecycle: readonly Mutant[] = [
     'if (flight.run !== null) this.#counts.set(flight.run, this.count(flight.run) + 1)',
     '',
   ]),
-  mutant(117, 'a stream cannot be cut', [
-    inflight,
-    'for (const flight of this.#flights.filter((one) => one.run === run)) flight.cut()',
-    '',
-  ]),
+  mutant(117, 'a stream cannot be cut', [inflight, 'for (const flight of this.on(run)) flight.cut()', '']),
   mutant(117, 'any number of requests waits', [
     'gateway/hold.ts',
     'const giveBack = this.#places.take(app, settings.max)',

@@ -1,0 +1,51 @@
+import type { Inflight } from './inflight.ts'
+
+/** A run that left the table may have sent its last bytes a moment before; so often (milliseconds) what is left is looked at. */
+const lastWords = 250
+
+/**
+ * What is in flight on runs that neither serve nor drain any more: it is cut, unless it still moves. A process that has
+ * ended says nothing more, but what it has said may be on its way to a client that reads slowly, who has a deadline of
+ * its own; a connection that somebody holds open in its place says nothing either.
+ */
+export class Cuts implements Disposable {
+  readonly #inflight: Inflight
+  readonly #timers = new Map<number, NodeJS.Timeout>()
+  #isOver = false
+
+  constructor(inflight: Inflight) {
+    this.#inflight = inflight
+  }
+
+  /** The run gets nothing more. */
+  soon(run: number): void {
+    this.#inflight.forget(run)
+    if (!this.#timers.has(run)) this.#later(run)
+  }
+
+  [Symbol.dispose](): void {
+    this.#isOver = true
+    for (const timer of this.#timers.values()) clearTimeout(timer)
+  }
+
+  #later(run: number): void {
+    this.#timers.delete(run)
+    if (this.#isOver || this.#inflight.count(run) === 0) return
+    const timer = setTimeout(() => this.#look(run), lastWords)
+    this.#timers.set(run, timer)
+  }
+
+  /** In two turns of the event loop: a client that has just taken all there was is given what comes next in the second. */
+  #look(run: number): void {
+    setImmediate(() => {
+      const idle = this.#inflight.on(run).filter(({ connection }) => connection.out.isEmpty)
+      const before = new Map(idle.map((flight) => [flight, flight.traffic.out]))
+      setImmediate(() => {
+        for (const [flight, out] of before) {
+          if (flight.slot !== -1 && flight.traffic.out === out && flight.connection.out.isEmpty) flight.cut()
+        }
+        this.#later(run)
+      })
+    })
+  }
+}
