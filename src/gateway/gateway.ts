@@ -134,20 +134,21 @@ export class Gateway implements AsyncDisposable {
   /** Costs what changes, whatever the number of apps. */
   change(routes: RouteChange): void {
     const { hold, inflight, losses, suspects, upstreams } = this.#door
-    const { put, gone, drain, over } = routes
+    const { put, gone, drain, over, ended = [] } = routes
     const names = [...put.map(({ app }) => app), ...gone]
     const before = new Set(names.flatMap((app) => runsOf(this.#index.routes.get(app))))
     changeIndex(this.#index, routes)
     this.#door.trials.change(routes)
     const left = before.difference(new Set(put.flatMap(runsOf)))
     for (const run of left) upstreams.retire(run)
-    for (const it of routes.ended ?? []) losses.ended(it)
+    for (const it of ended) losses.ended(it)
     this.#door.changed(names)
     hold.wake(names)
     suspects.queue.wake(names)
     for (const app of gone) suspects.forget(app)
     inflight.drain(drain, over)
-    for (const run of left.difference(new Set(drain)).union(new Set(over))) this.#cuts.soon(run)
+    const stopped = new Set(ended.map(({ run }) => run))
+    for (const run of left.difference(new Set(drain)).union(new Set(over))) this.#cuts.soon(run, stopped.has(run))
   }
 
   configure(auth: Auth): void {

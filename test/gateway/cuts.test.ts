@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import net, { type AddressInfo } from 'node:net'
 import { test } from 'node:test'
 
+import { eventually } from '../support/wait.ts'
 import { at, type Front, ready, route, startFront, token, waiting } from './kit.ts'
 
 const size = 12_000_000
@@ -72,4 +73,18 @@ test('where somebody holds the connection of an ended instance open and says not
   const { error } = await front.exchange(() => true)
   assert.deepEqual([error?.code, error?.source], ['connection-lost', 'app'])
   assert.match(error?.detail ?? '', /^The app ended before its answer was complete\./)
+})
+
+test('what is still in flight on an instance that is stopped is cut, however its client reads', async () => {
+  await using instance = await startInstance(whole)
+  await using front = await startFront()
+  front.routes([route('hello', ready(at(1, instance.port)))])
+  const client = await askFor(front)
+  await eventually(() => front.gateway.inflight().length === 1, { what: 'the request' })
+  const change = { put: [route('hello', waiting)], gone: [], drain: [], over: [], ended: [{ run: 1, fell: false }] }
+  front.gateway.change(change)
+  const { error } = await front.exchange(() => true)
+  assert.equal(error?.code, 'cut')
+  assert.match(error?.detail ?? '', /^The gateway stopped this instance/)
+  client.destroy()
 })
