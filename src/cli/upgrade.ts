@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { request } from '../admin/request.ts'
+import { exists } from '../supervisor/process-table.ts'
 import { ask } from './client.ts'
 import { CommandError } from './fail.ts'
 import { findState } from './find-state.ts'
@@ -10,13 +11,13 @@ export async function runUpgrade(options: GlobalOptions): Promise<number> {
   const state = await findState(options)
   const { pid } = await ask<{ pid: number }>(state, 'POST', '/upgrade')
   // From another container it cannot be seen; then only time tells.
-  const isSeen = isAlive(pid)
+  const isSeen = exists(pid)
   const until = performance.now() + patience
   while (performance.now() < until) {
     await pause(50)
     const now = await ownerOf(state)
     // It stays for as long as what it started, and tries it a second time.
-    if (now === null && isSeen && !isAlive(pid)) {
+    if (now === null && isSeen && !exists(pid)) {
       throw new CommandError(
         `The new gateway ended while it took over, and PID ${pid} with it: its log says why. Start one with: quaymaster up`,
       )
@@ -29,15 +30,6 @@ export async function runUpgrade(options: GlobalOptions): Promise<number> {
 }
 
 const patience = 60_000
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
 
 async function ownerOf(state: string): Promise<number | null> {
   try {

@@ -34,7 +34,7 @@ export interface UserConfig {
               keepAlive?: Duration | undefined
               /**
                * For a client to take a byte of its response, and for an app to take one of an upload. Default `'2m'`. What the
-               * kernel holds for them (up to 4 MB) is seen to go in steps: shorter than `'30s'` also ends what is only slow.
+               * kernel holds for them (up to 4 MB) is seen to go in steps: a short one also ends what is only slow.
                */
               stall?: Duration | undefined
               /** How long a WebSocket or another tunnel may be silent. Default `0`, for ever: TCP finds the dead. */
