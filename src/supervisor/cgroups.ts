@@ -35,15 +35,17 @@ export class Cgroups {
   /**
    * Makes a group, and what `within` does quick: for the first move in a while the kernel waits until every processor was
    * seen to let go (an RCU grace period, 12 ms measured). Here it is a thread of the pool that waits, not the event loop.
+   * That move is the last thing, and what follows must call `within` in the same turn: whatever is written by a thread
+   * meanwhile would take us back from where the child is to be born (1 of 200 starts at once, measured).
    */
   async ready(group: string | null = null): Promise<void> {
     await this.#found
     if (this.#place === null) return
+    if (group !== null) await mkdir(group).catch(() => {})
     this.#warming ??= stay(this.#place)
       .catch(() => {})
       .finally(() => (this.#warming = null))
     await this.#warming
-    if (group !== null) await mkdir(group).catch(() => {})
   }
 
   /**
@@ -116,7 +118,7 @@ async function findPlace(): Promise<string | null> {
     await mkdir(trial)
     await stay(place)
     // The way there and back: what a child would need.
-    if (!move(trial) || !move(place)) return null
+    if (!enter(trial) || !move(place)) return null
     await sweep(place)
     return place
   } catch {
@@ -160,16 +162,20 @@ async function removed(folder: string): Promise<boolean> {
   )
 }
 
-/** Another gateway may have swept it away before anybody was in it. */
+/** Other gateways sweep when they start, and may have swept it away before anybody was in it: each of them at most once. */
 function enter(group: string): boolean {
-  if (move(group)) return true
-  try {
-    mkdirSync(group)
-  } catch {
-    return false
+  for (let tries = 0; tries < mostSweeps; tries++) {
+    if (move(group)) return true
+    try {
+      mkdirSync(group)
+    } catch (error) {
+      if (reasonOf(error) !== 'EEXIST') return false
+    }
   }
-  return move(group)
+  return false
 }
+
+const mostSweeps = 5
 
 /** Moves this process with all its threads. */
 function move(folder: string): boolean {

@@ -60,6 +60,7 @@ test('the guardian of a gateway that never comes back empties and removes the gr
   await using gateway = await startGateway({ folder })
   await gateway.events.ready('escape')
   const { app, escaped, group } = await look()
+  assert.ok(groupsHere().includes(group))
   gateway.child.kill('SIGKILL')
   await gateway.ended
   await eventually(() => ![app, escaped].some(isAlive), { what: 'the fleet to be gone' })

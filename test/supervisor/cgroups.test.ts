@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import { delegationQuery, isGroupPath, placeIn } from '../../src/supervisor/cgroup-place.ts'
 import { Cgroups, dropGroup, killGroup, membersOf } from '../../src/supervisor/cgroups.ts'
@@ -169,6 +170,48 @@ test('a group that was swept away before anybody was in it is made anew', { skip
   assert.deepEqual([...membersOf(group)], [child.pid])
   await dropGroup(group)
   assert.deepEqual(await ended, [null, 'SIGKILL'])
+})
+
+test(
+  'gateways that look for their place at once do not sweep it away under each other',
+  { skip: unusable },
+  async () => {
+    const look = async (after: number): Promise<string | null> => {
+      await delay(after)
+      return new Cgroups(() => assert.fail()).choose()
+    }
+    const chosen = await Promise.all(Array.from({ length: 60 }, (_, i) => look(3 * i)))
+    assert.ok(!chosen.includes(null))
+  },
+)
+
+test('of many children that are started at once each is born in its own group', { skip: unusable }, async () => {
+  const cgroups = new Cgroups(() => assert.fail())
+  const start = async (): Promise<void> => {
+    const group = await cgroups.choose()
+    await cgroups.ready(group)
+    const child = cgroups.within(group, () => spawn('sleep', ['60'], { stdio: 'ignore' }))
+    const ended = once(child, 'exit')
+    try {
+      assert.deepEqual([...membersOf(group)], [child.pid])
+    } finally {
+      child.kill('SIGKILL')
+      await ended
+      await dropGroup(group)
+    }
+  }
+  const over = new AbortController()
+  const others = async (): Promise<void> => {
+    while (!over.signal.aborted) await cgroups.ready()
+  }
+  const all = async (): Promise<void> => {
+    try {
+      for (let round = 0; round < 70; round++) await Promise.all([start(), start(), start()])
+    } finally {
+      over.abort()
+    }
+  }
+  await Promise.all([others(), all()])
 })
 
 test('a group that we are in ourselves proves nothing and is not killed', { skip: unusable }, async () => {
