@@ -176,7 +176,7 @@ export class Pool implements LinkOwner<Link>, Waiting, Disposable {
 
   freed(link: Link, isHeard = false): void {
     // More than there may be, since an edit of the configuration lowered the limit.
-    if (this.#retired || this.#slots.taken > this.limits.max) return link.destroy()
+    if (this.#retired || this.trust.isOver || this.#slots.taken > this.limits.max) return link.destroy()
     const next = this.#queue.size === 0 ? undefined : this.#queue.values().next().value
     if (this.#slots.isWanted && (next === undefined || !this.#mayGoOn(0))) return this.#part([link])
     if (next === undefined) {

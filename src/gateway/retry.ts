@@ -154,7 +154,7 @@ export class Tries {
       const mayReplay = fallen && isLost && this.#mayReplay(upstream, tried, door)
       // Not before: who is tried next must not meet what is left of this instance, nor its connections, whose end we
       // may not have read yet.
-      if (fallen) door.upstreams.dropIdle(upstream.run)
+      if (fallen) door.upstreams.fallen(upstream.run)
       this.over(door, fallen ? 'died' : 'open')
       return mayReplay ? 'replay' : 'no'
     })
@@ -172,7 +172,7 @@ export class Tries {
     this.#back = null
     void door.losses.note(upstream, tried, { answering: false, alone: this.#isAlone(door) }, true)
     const mayReplay = this.#mayReplay(upstream, tried, door)
-    door.upstreams.dropIdle(upstream.run)
+    door.upstreams.fallen(upstream.run)
     this.over(door, 'died')
     return mayReplay
   }

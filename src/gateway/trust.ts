@@ -13,6 +13,8 @@ const often = 3
  * too old for us.
  */
 export class Trust {
+  /** The instance has ended, or does not listen any more: no connection is kept for another request. */
+  isOver = false
   readonly #clock: Clock
   readonly #tell: (() => void) | null
   /** Idle for less than this (milliseconds), a connection takes what must not be sent twice. */
@@ -64,6 +66,7 @@ export class Trust {
 
   /** A new link stands, so the app has not died of what made it close the others. */
   opened(): void {
+    this.isOver = false
     if (!this.#isHasty) return
     this.#isHasty = false
     if (++this.#times === often) this.#tell?.()

@@ -61,6 +61,16 @@ export class Upstreams implements Disposable {
     this.#pools.get(run)?.dropIdle()
   }
 
+  /**
+   * A run has ended: its idle connections are closed, and those that become idle, because we may read the last answer of
+   * one before its end. A request on it would be taken for one that was in flight at the death.
+   */
+  fallen(run: number): void {
+    const pool = this.#pools.get(run)
+    if (pool) pool.trust.isOver = true
+    pool?.dropIdle()
+  }
+
   /** Closes the idle connections of a run now and the busy ones as they become idle; the pool is forgotten. */
   retire(run: number): void {
     this.#pools.get(run)?.[Symbol.dispose]()

@@ -61,6 +61,24 @@ test('a limit that is lowered while there are more connections is kept to as the
   last.destroy()
 })
 
+test('of an instance that has ended no connection is kept, until a new one stands', async () => {
+  await using app = await startApp(() => {})
+  using sweep = new Sweep(systemClock, () => {})
+  const limits = { max: 1, queue: 2, idle: null }
+  using pool = new Pool({ host: '127.0.0.1', port: app.port }, limits, systemClock, sweep, room())
+  const [first, second] = [new User(), new User()]
+  for (const user of [first, second]) assert.ok(pool.join(user, systemClock.now()))
+  await eventually(() => first.link !== null, { what: 'the first connection' })
+  pool.trust.isOver = true
+  // Its last answer is read before its end.
+  pool.freed(first.link ?? assert.fail())
+  assert.ok(first.link?.socket.destroyed)
+  await eventually(() => second.link !== null, { what: 'a connection of its own' })
+  pool.freed(second.link ?? assert.fail())
+  assert.ok(!second.link?.socket.destroyed)
+  second.link?.destroy()
+})
+
 test('a user that leaves while its connection is being made is not called again', async () => {
   await using app = await startApp(() => {})
   using sweep = new Sweep(systemClock, () => {})
