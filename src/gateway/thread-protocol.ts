@@ -3,6 +3,7 @@ import type { GatewayReport, Traffic } from '../model/protocol.ts'
 import type { RouteChange } from '../model/route.ts'
 import type { ClientTimeouts } from '../model/settings.ts'
 import type { Auth } from './auth/tokens.ts'
+import type { Entry } from '../observe/journal.ts'
 import type { InFlight } from './inflight.ts'
 import type { BoardMemory, Named } from './shared-board.ts'
 
@@ -48,8 +49,8 @@ export type FromThread =
   | { readonly type: 'listening'; readonly descriptors: readonly number[] }
   | { readonly type: 'failed'; readonly message: string }
   | { readonly type: 'report'; readonly report: GatewayReport }
-  /** Entries of the journal, an array of them. */
-  | { readonly type: 'entries'; readonly json: string }
+  /** For the journal. */
+  | { readonly type: 'entry'; readonly entry: Entry }
   | {
       readonly type: 'inflight'
       readonly inflight: readonly InFlight[]

@@ -5,7 +5,6 @@ import { fileLimit } from '../lib/file-limit.ts'
 import type { ListeningSockets } from '../lib/running.ts'
 import type { GatewayReport, Traffic } from '../model/protocol.ts'
 import type { Route, RouteChange } from '../model/route.ts'
-import type { Entry } from '../observe/journal.ts'
 import type { Auth } from './auth/tokens.ts'
 import type { FrontDoor } from './front-door.ts'
 import type { GatewayOptions } from './gateway.ts'
@@ -190,9 +189,8 @@ export class GatewayThreads implements FrontDoor {
     switch (message.type) {
       case 'report':
         return this.#report(thread, message.report)
-      case 'entries':
-        for (const entry of JSON.parse(message.json) as Entry[]) this.#options.journal.write(entry)
-        return
+      case 'entry':
+        return this.#options.journal.write(message.entry)
       case 'revoke':
       case 'failure':
         for (const other of this.#threads) if (other !== thread) other.tell(message)

@@ -1,10 +1,12 @@
-import type { Entry } from './journal.ts'
+import type { Entry, ToldExchanges } from './journal.ts'
 import type { Greeting } from './pretty.ts'
 
 /** Makes lines of what happened, for a terminal or for a program. */
 export interface Format {
   readonly listening: (facts: Listening) => readonly string[]
-  readonly entry: (entry: Entry) => readonly string[]
+  readonly entry: (entry: Exclude<Entry, { type: 'exchanges' }>) => readonly string[]
+  /** Of many exchanges, all of which are to be told: the lines in one piece, without the end of the last. */
+  readonly exchanges: (told: ToldExchanges) => string
   readonly lost: (lines: number) => string
 }
 

@@ -3,6 +3,7 @@ import type { Announcement } from '../model/protocol.ts'
 /** What happened, told once by whoever saw it and read by any number of observers: logs, streams, metrics. */
 export type Entry =
   | ({ readonly type: 'exchange' } & Exchange)
+  | ({ readonly type: 'exchanges' } & ToldExchanges)
   | { readonly type: 'announcement'; readonly announcement: Announcement }
   | ({ readonly type: 'output' } & OutputLine)
   | { readonly type: 'notice'; readonly level: 'info' | 'warn' | 'error'; readonly message: string }
@@ -35,6 +36,15 @@ export interface Exchange {
     readonly source: 'client' | 'gateway' | 'app'
     readonly detail: string
   } | null
+}
+
+/**
+ * Many exchanges from afar, each as its line of JSON (`requestLine`) with the end of one: for most readers they need not
+ * become objects. Some may be below what an observer looks at.
+ */
+export interface ToldExchanges {
+  readonly lines: string
+  readonly count: number
 }
 
 export interface OutputLine {
@@ -70,7 +80,7 @@ export class Journal {
     for (let at = 0; at < observers.length; at++) {
       const seat = observers[at] as Seat
       try {
-        if (entry.type !== 'exchange' || entry.status >= seat.least()) seat.observer(entry)
+        if (isFor(seat, entry)) seat.observer(entry)
       } catch {
         this.#remove(seat)
       }
@@ -87,6 +97,11 @@ export class Journal {
   #remove(seat: Seat): void {
     this.#observers = this.#observers.filter((it) => it !== seat)
   }
+}
+
+function isFor(seat: Seat, entry: Entry): boolean {
+  if (entry.type === 'exchange') return entry.status >= seat.least()
+  return entry.type !== 'exchanges' || seat.least() < noExchanges
 }
 
 /** Above every status. */

@@ -48,6 +48,7 @@ export function jsonFormat(): Format {
       }
       return made()
     },
+    exchanges: ({ lines }) => lines.trimEnd(),
     lost(count) {
       log.warn({ event: 'lost', lines: count })
       return made().join('\n')

@@ -1,8 +1,9 @@
 import type { Writable } from 'node:stream'
-import { noExchanges, type Entry, type Journal } from './journal.ts'
+import { noExchanges, type Entry, type Journal, type ToldExchanges } from './journal.ts'
 import { painter } from './color.ts'
 import type { Format, Listening } from './format.ts'
 import { accessLine, announcementLine, banner, noticeLine, outputLine, type Look } from './pretty.ts'
+import { readRequestLines } from './request-line.ts'
 import { Sink } from './sink.ts'
 import { tell } from './words.ts'
 
@@ -39,10 +40,17 @@ export async function openLog(options: LogOptions): Promise<Log> {
   let least = levels.indexOf(options.level ?? 'info')
   let early: Entry[] | null = []
   const write = (entry: Entry): void => {
+    if (entry.type === 'exchanges') return writeAll(entry)
     if (entry.type === 'exchange' && !wantsExchange(access, entry.status)) return
     if (levels.indexOf(levelOf(entry)) < least) return
     const bulk = entry.type === 'output'
     if (!sink.isFull(bulk)) for (const line of format.entry(entry)) sink.write(line, bulk)
+  }
+  const writeAll = (told: ToldExchanges): void => {
+    // What is wanted of them is said of each; for the usual case, all, none has to be looked at.
+    if (leastStatus() > 0)
+      return readRequestLines(told.lines).forEach((exchange) => write({ type: 'exchange', ...exchange }))
+    if (!sink.isFull(false, told.count)) sink.write(format.exchanges(told), false, told.count)
   }
   const tellEarly = (): void => {
     const waiting = early ?? []
@@ -79,7 +87,7 @@ const maxEarly = 10_000
 
 const levels: readonly Level[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent']
 
-function levelOf(entry: Entry): Level {
+function levelOf(entry: Exclude<Entry, { type: 'exchanges' }>): Level {
   switch (entry.type) {
     case 'exchange':
       return entry.status >= 500 ? 'error' : 'info'
@@ -123,6 +131,10 @@ function prettyFormat(color: boolean): Format {
           return [noticeLine(entry.level, entry.message, look)]
       }
     },
+    exchanges: ({ lines }) =>
+      readRequestLines(lines)
+        .map((exchange) => accessLine(exchange, look))
+        .join('\n'),
     lost: (lines) => noticeLine('warn', `${lines} log lines were dropped: this terminal reads too slowly.`, look),
   }
 }

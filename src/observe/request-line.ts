@@ -15,6 +15,11 @@ export function requestLine(it: Exchange, now: number): string {
   )
 }
 
+/** The exchanges of lines that `requestLine` made. */
+export function readRequestLines(lines: string): readonly Exchange[] {
+  return JSON.parse(`[${lines.trimEnd().replaceAll('\n', ',')}]`) as readonly Exchange[]
+}
+
 /** Milliseconds to the microsecond: what a clock adds beyond is noise that doubles the length of a line. */
 export function rounded(ms: number): number {
   return Math.round(ms * 1_000) / 1_000

@@ -33,18 +33,18 @@ export class Sink implements AsyncDisposable {
     setBlocking(options.out, false)
   }
 
-  /** Whether a line of this kind would be dropped now: asked first, it saves making the line. Counts it as lost if so. */
-  isFull(bulk: boolean): boolean {
+  /** Whether a line of this kind would be dropped now: asked first, it saves making the line. Counts it (or so many) as lost if so. */
+  isFull(bulk: boolean, count = 1): boolean {
     if (this.#dead) return true
     const { out, bound, bulkBound } = this.#options
     if (out.writableLength + this.#batch.length < (bulk ? bulkBound : bound)) return false
-    this.#lost += 1
+    this.#lost += count
     return true
   }
 
-  /** One line, without its end. */
-  write(line: string, bulk = false): void {
-    if (this.isFull(bulk)) return
+  /** One line, or so many, without the end of the last. */
+  write(line: string, bulk = false, count = 1): void {
+    if (this.isFull(bulk, count)) return
     if (this.#lost > 0 && !this.#isCrowded()) {
       const lost = this.#lost
       this.#lost = 0

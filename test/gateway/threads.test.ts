@@ -7,6 +7,7 @@ import { openFrontDoor } from '../../src/gateway/open.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import type { Target } from '../../src/model/route.ts'
 import { Journal, noExchanges } from '../../src/observe/journal.ts'
+import { readRequestLines } from '../../src/observe/request-line.ts'
 import { eventually } from '../support/wait.ts'
 import { ask, soon, stage } from './stage.ts'
 
@@ -14,9 +15,18 @@ test('two threads share a port: every connection is served, and each exchange is
   await using it = await stage((_request, response) => void response.end('hi'))
   it.route(it.ready)
   await soon(async () => assert.equal(await ask(it.gateway), '200 hi'))
-  const before = it.entries.length
   for (let i = 0; i < 40; i++) assert.equal(await ask(it.gateway), '200 hi')
-  await soon(() => assert.ok(it.entries.filter((entry) => entry.type === 'exchange').length >= before + 40))
+  await soon(() => {
+    const told = it.entries.filter((entry) => entry.type === 'exchanges')
+    const exchanges = told.flatMap(({ lines }) => readRequestLines(lines))
+    assert.equal(
+      exchanges.length,
+      told.reduce((sum, { count }) => sum + count, 0),
+    )
+    const served = exchanges.filter(({ status, bytesOut, app }) => status === 200 && bytesOut === 2 && app !== null)
+    assert.ok(served.length >= 41)
+    assert.equal(new Set(served.map(({ id }) => id)).size, served.length)
+  })
 })
 
 test('exchanges that nobody looks at are not brought from their threads, until somebody does', async () => {

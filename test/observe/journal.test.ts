@@ -38,12 +38,17 @@ test('each observer hears of the exchanges it looks at and of all else; the leas
   const all = journal.subscribe(note('all'))
   assert.equal(journal.least, 0)
   for (const status of [200, 502]) journal.write(exchange(status))
+  journal.write({ type: 'exchanges', lines: '', count: 0 })
   journal.write({ type: 'notice', level: 'info', message: 'm' })
   all[Symbol.dispose]()
   failures[Symbol.dispose]()
   assert.equal(journal.least, noExchanges)
   journal.write(exchange(502))
-  assert.deepEqual(heard, { all: [200, 502, 'notice'], failures: [502, 'notice'], words: ['notice'] })
+  assert.deepEqual(heard, {
+    all: [200, 502, 'exchanges', 'notice'],
+    failures: [502, 'exchanges', 'notice'],
+    words: ['notice'],
+  })
 })
 
 test('an observer that throws is dropped, and the others go on', () => {

@@ -4,6 +4,7 @@ import test from 'node:test'
 import type { Listening } from '../../src/observe/format.ts'
 import { Journal, noExchanges, type Entry } from '../../src/observe/journal.ts'
 import { openLog, type LogOptions } from '../../src/observe/log.ts'
+import { requestLine } from '../../src/observe/request-line.ts'
 
 const facts: Listening = {
   version: '1.2.3',
@@ -118,6 +119,28 @@ test('access lines can be limited to errors, or left out', async () => {
   assert.equal(await count({}), 3)
   assert.equal(await count({ access: 'errors' }), 1)
   assert.equal(await count({ access: 'none' }), 0)
+})
+
+test('exchanges that come as their lines are logged as if they had come one by one', async () => {
+  const { type: _, ...good } = exchange
+  const some = [good, { ...good, status: 404, target: '/a\n"b' }, { ...good, status: 502 }]
+  const alone = some.map((it): Entry => ({ type: 'exchange', ...it }))
+  const lines = some.map((it) => `${requestLine(it, Date.now())}\n`).join('')
+  const together: Entry[] = [{ type: 'exchanges', lines, count: some.length }]
+  const variants: Partial<LogOptions>[] = [
+    { format: 'json' },
+    { format: 'json', access: 'errors' },
+    { format: 'json', access: 'none' },
+    { format: 'json', level: 'error' },
+    { format: 'json', level: 'silent' },
+    { format: 'pretty' },
+    { format: 'pretty', access: 'errors' },
+  ]
+  for (const options of variants) {
+    const texts = [await logged(options, alone, alone), await logged(options, together, together)]
+    const [one, other] = texts.map((text) => text.replaceAll(/"time":"[^"]*"/g, '"time"'))
+    assert.equal(other, one)
+  }
 })
 
 test('a log says from which status on it looks at requests', async () => {

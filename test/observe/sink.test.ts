@@ -33,6 +33,20 @@ test('with a reader that stands still the backlog is bounded, and the loss is to
   assert.deepEqual(lines, ['important', '[950 lost]', 'after', ''])
 })
 
+test('of lines that come many in a piece each one lost is counted', async () => {
+  const slow = new Slow()
+  await using sink = new Sink({ out: slow, lost, bound: 100 })
+  for (let i = 0; i < 4; i += 1) sink.write(`${'x'.repeat(49)}\n`.repeat(3).trimEnd(), false, 3)
+  slow.go()
+  await sink.drained(5_000)
+  sink.write('after')
+  await sink.drained(5_000)
+  assert.deepEqual(
+    slow.text.split('\n').filter((line) => !line.startsWith('x')),
+    ['[9 lost]', 'after', ''],
+  )
+})
+
 test('a reader that has left is survived, and costs nothing any more', async () => {
   const out = new Writable({ write: (_, __, done) => done(Object.assign(new Error('gone'), { code: 'EPIPE' })) })
   await using sink = new Sink({ out, lost })
