@@ -19,6 +19,7 @@ import type { Room } from './room.ts'
 import type { SharedSlots } from './shared-slots.ts'
 import { Suspects } from './suspects.ts'
 import type { Sweep } from './sweep.ts'
+import type { Turns } from './turns.ts'
 import { Trials } from './trials.ts'
 import { Upstreams } from './upstreams.ts'
 
@@ -37,6 +38,8 @@ export interface DoorOptions {
   readonly places?: Places
   /** Where connections to instances are counted. Default: by this gateway alone. */
   readonly slots?: SharedSlots
+  /** Whose turn it is to try a suspect. Default: always ours. */
+  readonly turns?: Turns
   /** Of this life of the gateway, part of the ids of crashes. */
   readonly stamp?: string
   /** Default: `defaultTimeouts`. */
@@ -48,7 +51,7 @@ const wantEvery = 1_000
 
 /** Everything that the requests of one gateway pass. */
 export function createDoor(options: DoorOptions, sweep: Sweep, index: RouteIndex, room: Room): Door {
-  const { clock, journal, report, auth, port, timeouts, sessions, places, slots, failed, stamp = '0' } = options
+  const { clock, journal, report, auth, port, timeouts, sessions, places, slots, turns, failed, stamp = '0' } = options
   const wanted = new Map<string, number>()
   return {
     index,
@@ -63,7 +66,7 @@ export function createDoor(options: DoorOptions, sweep: Sweep, index: RouteIndex
     inflight: new Inflight(clock, (run) => report({ type: 'drained', run })),
     losses: new Losses(report, stamp),
     shelf: new Shelf(),
-    suspects: new Suspects(clock, report),
+    suspects: new Suspects(clock, report, turns),
     upstreams: new Upstreams(clock, sweep, room, slots ?? null, report),
     trials: new Trials(report, clock),
     coping: new Coping(report),

@@ -69,6 +69,10 @@ export class Hold implements Disposable {
     if (this.#step === null) this.#letGo(first)
   }
 
+  wakeAll(): void {
+    this.wake(this.#queues.keys())
+  }
+
   [Symbol.dispose](): void {
     if (this.#step) clearTimeout(this.#step)
     this.#woken.clear()

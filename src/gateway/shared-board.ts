@@ -7,6 +7,10 @@ export interface BoardMemory {
   readonly places: SharedArrayBuffer
   /** Requests that have or await a connection to an instance, a column a run. */
   readonly admitted: SharedArrayBuffer
+  /** Whose turn it is to try a suspect, which threads want it, and who is tried without: a column an app. */
+  readonly turns: SharedArrayBuffer
+  readonly wanted: SharedArrayBuffer
+  readonly lingering: SharedArrayBuffer
   /** Connections to an instance, a column a run. */
   readonly links: SharedArrayBuffer
   /** Those of the requests that await one, a column a run. */
@@ -28,25 +32,23 @@ export class Board {
   readonly #apps: Columns<string>
   readonly #runs: Columns<number>
   readonly #runsOf = new Map<string, readonly number[]>()
-  readonly #places: Counts
-  readonly #admitted: Counts
-  readonly #links: Counts
-  readonly #waiting: Counts
+  /** What is counted for each app, and for each run. */
+  readonly #perApp: readonly Counts[]
+  readonly #perRun: readonly Counts[]
   readonly #bells: Int32Array
 
   constructor(threads: number) {
     const bells = new SharedArrayBuffer((threads + 1) * Int32Array.BYTES_PER_ELEMENT)
-    const counts = { admitted: memoryOf(threads), links: memoryOf(threads), waiting: memoryOf(threads) }
-    this.memory = { places: memoryOf(threads), ...counts, bells }
+    const memory = (): SharedArrayBuffer => memoryOf(threads)
+    const perApp = { places: memory(), turns: memory(), wanted: memory(), lingering: memory() }
+    const perRun = { admitted: memory(), links: memory(), waiting: memory() }
+    this.memory = { ...perApp, ...perRun, bells }
     this.#freeRows = Array.from({ length: threads }, (_, at) => threads - at)
-    this.#places = new Counts(this.memory.places, 0)
-    this.#admitted = new Counts(this.memory.admitted, 0)
-    this.#links = new Counts(this.memory.links, 0)
-    this.#waiting = new Counts(this.memory.waiting, 0)
+    this.#perApp = Object.values(perApp).map((it) => new Counts(it, 0))
+    this.#perRun = Object.values(perRun).map((it) => new Counts(it, 0))
     this.#bells = new Int32Array(bells)
-    this.#apps = new Columns((column) => this.#places.total(column) === 0)
-    // Whoever waits is admitted.
-    this.#runs = new Columns((column) => this.#links.total(column) + this.#admitted.total(column) === 0)
+    this.#apps = new Columns((column) => this.#perApp.every((it) => it.total(column) === 0))
+    this.#runs = new Columns((column) => this.#perRun.every((it) => it.total(column) === 0))
   }
 
   /** 0 when there is none. */
@@ -57,10 +59,8 @@ export class Board {
   /** The thread of this row is over: who waited at it has gone, and its connections are closed. */
   freeRow(row: number): void {
     if (row === 0) return
-    this.#places.clear(row, this.#apps.used)
-    this.#admitted.clear(row, this.#runs.used)
-    this.#waiting.clear(row, this.#runs.used)
-    this.#links.clear(row, this.#runs.used)
+    for (const counts of this.#perApp) counts.clear(row, this.#apps.used)
+    for (const counts of this.#perRun) counts.clear(row, this.#runs.used)
     this.#freeRows.push(row)
     for (let bell = 1; bell < this.#bells.length; bell += 1) ring(this.#bells, bell)
   }

@@ -18,6 +18,8 @@ export class SharedSlots {
   readonly #columns = new Map<number, number>()
   /** Who is to be told, by column. */
   readonly #rung = new Map<number, () => void>()
+  /** Told whenever this thread is. */
+  readonly #others: (() => void)[] = []
   readonly #failed: (error: unknown) => void
   /** All that have a meaning are below this. */
   #used = 0
@@ -55,6 +57,15 @@ export class SharedSlots {
     ring(this.#bells, row)
   }
 
+  ringOthers(): void {
+    for (let row = 1; row <= this.threads; row += 1) if (row !== this.row) this.ring(row)
+  }
+
+  /** For what has nothing to do with a run. */
+  whenRung(act: () => void): void {
+    this.#others.push(act)
+  }
+
   listen(column: number, rung: () => void): void {
     this.#rung.set(column, rung)
   }
@@ -70,13 +81,15 @@ export class SharedSlots {
       // Rung once more meanwhile: whatever else this thread has to do comes first.
       await (async ? value : new Promise((resolve) => setImmediate(resolve)))
       heard = Atomics.load(this.#bells, this.row)
-      for (let column = 0; column < this.#used; column += 1) if (this.waiting.total(column) > 0) this.#tell(column)
+      for (let column = 0; column < this.#used; column += 1)
+        if (this.waiting.total(column) > 0) this.#tell(this.#rung.get(column))
+      for (const other of this.#others) this.#tell(other)
     }
   }
 
-  #tell(column: number): void {
+  #tell(rung: (() => void) | undefined): void {
     try {
-      this.#rung.get(column)?.()
+      rung?.()
     } catch (error) {
       this.#failed(error)
     }

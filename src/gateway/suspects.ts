@@ -1,8 +1,9 @@
 import type { Quarantined } from '../model/poison.ts'
 import type { GatewayReport } from '../model/protocol.ts'
-import type { Route } from '../model/route.ts'
+import type { Route, RouteChange } from '../model/route.ts'
 import type { Clock } from '../lib/clock.ts'
 import { Hold } from './hold.ts'
+import { ownTurns, type Turns } from './turns.ts'
 
 /** A hearing that takes longer than this does not keep the others waiting (milliseconds). */
 const trialTime = 1_000
@@ -38,6 +39,8 @@ export interface Hearing {
   readonly timer: NodeJS.Timeout
   /** Others that had not ended when this one began, but those that were answered since. */
   readonly beside: Set<Hearing>
+  /** Another thread had such a one. */
+  readonly isMixed: boolean
 }
 
 interface Acquittal {
@@ -45,22 +48,27 @@ interface Acquittal {
   readonly at: number
 }
 
-/** Tries suspected requests one at a time, an app; its other requests do not notice. */
+/** Tries suspected requests one at a time, an app, whatever thread has them; its other requests do not notice. */
 export class Suspects implements Disposable {
   /** Suspects that wait for their turn. */
   readonly queue: Hold = new Hold()
   readonly #clock: Clock
   readonly #report: (report: GatewayReport) => void
+  readonly #turns: Turns
   readonly #current = new Map<string, Hearing>()
-  /** They took too long to keep the others waiting, and may still be what kills. */
-  readonly #late = new Map<string, Set<Hearing>>()
+  /** They took too long to keep the others waiting, and may still be what kills. With what to call when they end. */
+  readonly #late = new Map<string, Map<Hearing, () => void>>()
   /** Tried at a death that the table does not know yet: app and shape, with the suspicions it was tried under. */
   readonly #awaited = new Map<string, { readonly seq: number; readonly timer: NodeJS.Timeout }>()
+  /** By app: our turn is kept until the table knows of a death, lest another thread tries what it knows nothing of. */
+  readonly #sentences = new Map<string, { readonly seq: number; readonly timer: NodeJS.Timeout }>()
   readonly #acquitted = new Map<string, Map<string, Acquittal>>()
 
-  constructor(clock: Clock, report: (report: GatewayReport) => void) {
+  constructor(clock: Clock, report: (report: GatewayReport) => void, turns: Turns = ownTurns) {
     this.#clock = clock
     this.#report = report
+    this.#turns = turns
+    turns.listen(() => this.queue.wakeAll())
   }
 
   /** What is to be done with a request now. */
@@ -76,8 +84,10 @@ export class Suspects implements Disposable {
     if (this.#current.has(app)) return { kind: 'wait' }
     const seq = poison?.seq ?? 0
     if ((this.#awaited.get(keyOf(app, shape))?.seq ?? -1) >= seq) return { kind: 'wait' }
+    if (!this.#turns.take(app)) return { kind: 'wait' }
     const timer = setTimeout(() => this.#overdue(hearing, suspect), trialTime)
-    const hearing: Hearing = { app, shape, seq, began: now, timer, beside: new Set(this.#late.get(app)) }
+    const beside = new Set(this.#late.get(app)?.keys())
+    const hearing: Hearing = { app, shape, seq, began: now, timer, beside, isMixed: this.#turns.isLingering(app) }
     this.#current.set(app, hearing)
     return { kind: 'hearing', hearing }
   }
@@ -85,6 +95,7 @@ export class Suspects implements Disposable {
   /** Twice is harmless. */
   over(hearing: Hearing, outcome: Outcome): void {
     const { app, shape, seq, began } = hearing
+    this.#late.get(app)?.get(hearing)?.()
     this.#late.get(app)?.delete(hearing)
     if (outcome === 'died') this.#await(app, shape, seq)
     if (outcome === 'answered') {
@@ -104,18 +115,31 @@ export class Suspects implements Disposable {
 
   /** Whether nobody else of its app was tried with it. */
   isAlone(hearing: Hearing): boolean {
-    return this.#current.get(hearing.app) === hearing && hearing.beside.size === 0
+    return this.#current.get(hearing.app) === hearing && hearing.beside.size === 0 && !hearing.isMixed
   }
 
-  /** The app has left. */
-  forget(app: string): void {
-    this.#acquitted.delete(app)
-    this.#late.delete(app)
+  /** The table has changed: who waits asks again. */
+  changed({ put, gone }: Pick<RouteChange, 'put' | 'gone'>): void {
+    for (const { app, poison } of put) {
+      const sentence = this.#sentences.get(app)
+      if (sentence !== undefined && (poison?.seq ?? 0) > sentence.seq) this.#settle(app)
+    }
+    for (const app of gone) {
+      this.#acquitted.delete(app)
+      for (const over of this.#late.get(app)?.values() ?? []) over()
+      this.#late.delete(app)
+      this.#settle(app)
+    }
+    this.queue.wake([...put.map(({ app }) => app), ...gone])
   }
 
   [Symbol.dispose](): void {
-    for (const { timer } of [...this.#current.values(), ...this.#awaited.values()]) clearTimeout(timer)
+    const all = [...this.#current.values(), ...this.#awaited.values(), ...this.#sentences.values()]
+    for (const { timer } of all) clearTimeout(timer)
+    const apps = [...this.#current.keys(), ...this.#sentences.keys()]
     this.#current.clear()
+    this.#sentences.clear()
+    for (const app of apps) this.#turns.give(app)
     this.#awaited.clear()
     this.queue[Symbol.dispose]()
   }
@@ -123,8 +147,8 @@ export class Suspects implements Disposable {
   #overdue(hearing: Hearing, { tried }: Suspect): void {
     const { app } = hearing
     if (tried.status !== 0) return this.over(hearing, 'answered')
-    const late = this.#late.get(app) ?? new Set()
-    this.#late.set(app, late.add(hearing))
+    const late = this.#late.get(app) ?? new Map<Hearing, () => void>()
+    this.#late.set(app, late.set(hearing, this.#turns.linger(app)))
     this.#free(app, hearing)
   }
 
@@ -137,6 +161,18 @@ export class Suspects implements Disposable {
       this.queue.wake([app])
     }, sentenceTime)
     this.#awaited.set(key, { seq, timer })
+    clearTimeout(this.#sentences.get(app)?.timer)
+    this.#sentences.set(app, { seq, timer: setTimeout(() => this.#settle(app), sentenceTime) })
+  }
+
+  #settle(app: string): void {
+    clearTimeout(this.#sentences.get(app)?.timer)
+    this.#sentences.delete(app)
+    this.#giveTurn(app)
+  }
+
+  #giveTurn(app: string): void {
+    if (!this.#current.has(app) && !this.#sentences.has(app)) this.#turns.give(app)
   }
 
   #free(app: string, hearing: Hearing): void {
@@ -144,6 +180,7 @@ export class Suspects implements Disposable {
     if (this.#current.get(app) !== hearing) return
     this.#current.delete(app)
     this.queue.wake([app])
+    this.#giveTurn(app)
   }
 }
 

@@ -5,6 +5,7 @@ import { requestLine } from '../observe/request-line.ts'
 import { Gateway } from './gateway.ts'
 import { SharedPlaces } from './shared-places.ts'
 import { SharedSlots } from './shared-slots.ts'
+import { SharedTurns } from './shared-turns.ts'
 import type { FromThread, ThreadStart, ToThread } from './thread-protocol.ts'
 
 /** Exchanges travel in batches: a message for each would cost more than many a request. */
@@ -21,8 +22,8 @@ async function serve(start: ThreadStart): Promise<void> {
   const slots = new SharedSlots(start.board, start.row, (error) => {
     journal.write({ type: 'notice', level: 'error', message: `A connection was not passed on: ${String(error)}` })
   })
-  places.name(start.columns)
-  slots.name(start.columns)
+  const turns = new SharedTurns(start.board, slots)
+  for (const one of [places, slots, turns]) one.name(start.columns)
   let lines = ''
   let count = 0
   let timer: NodeJS.Timeout | null = null
@@ -64,6 +65,7 @@ async function serve(start: ThreadStart): Promise<void> {
     trustedProxies,
     places,
     slots,
+    turns,
     failed: (address) => post({ type: 'failure', address }),
     sessions: { key: sessionKey, revoked: (session) => post({ type: 'revoke', session }) },
   })
@@ -79,10 +81,9 @@ async function serve(start: ThreadStart): Promise<void> {
   parentPort?.on('message', (message: ToThread) => {
     switch (message.type) {
       case 'routes':
-        places.name(message.columns)
-        slots.name(message.columns)
+        for (const one of [places, slots, turns]) one.name(message.columns)
         gateway.change(message.routes)
-        for (const app of message.routes.gone) places.forget(app)
+        for (const app of message.routes.gone) for (const one of [places, turns]) one.forget(app)
         return
       case 'auth':
         return gateway.configure(message.auth)

@@ -15,11 +15,16 @@ async function crashesOf(gateway: Gateway, ...more: string[]): Promise<CrashesDo
   return JSON.parse(stdout) as CrashesDocument
 }
 
-for (const instances of [1, 2]) {
-  test(`a request that kills its app is named, and then kept from it, while no other request fails (${instances} instances)`, async (t) => {
+for (const [instances, workers] of [
+  [1, 1],
+  [2, 1],
+  [2, 2],
+] as const) {
+  const variant = `${instances} instances, ${workers} workers`
+  test(`a request that kills its app is named, and then kept from it, while no other request fails (${variant})`, async (t) => {
     await using gateway = await startGateway({
       apps: { 'boom.cjs': 'boom.cjs' },
-      config: { apps: { boom: { instances, hold: { max: 50_000 } } }, log: { access: 'errors' } },
+      config: { workers, apps: { boom: { instances, hold: { max: 50_000 } } }, log: { access: 'errors' } },
     })
     await gateway.events.waitFor(({ event, state }) => event === 'app' && state === 'ready', 'boom ready')
     const loads = ['/boom/', '/boom/a', '/boom/b?x=1', '/boom/c'].map((path) => startLoad(gateway, { rps: 125, path }))
