@@ -98,7 +98,9 @@ async function plantDecoy(run: number): Promise<void> {
   const file = folder.path('.quaymaster/instances.json')
   const roll = JSON.parse(await fs.readFile(file, 'utf8')) as { instances: object[] }
   const [first] = roll.instances
-  const forged = { ...first, run: 100_000 + run, app: 'hello', pid: decoy.pid, startTime: '1', marker: '0'.repeat(32) }
+  // A group of its own, or none: whose is shared would be ended with the other one.
+  const its = { pid: decoy.pid, startTime: '1', marker: '0'.repeat(32), cgroup: null }
+  const forged = { ...first, ...its, run: 100_000 * run, app: 'hello' }
   await fs.writeFile(file, JSON.stringify({ ...roll, instances: [...roll.instances, forged] }))
 }
 

@@ -88,7 +88,7 @@ export interface UserConfig {
   apps?: Record<string, UserAppConfig> | undefined
   log?:
     | {
-        /** One line per request: `'all'` (default), `'errors'` (status 500 and above), or `'none'`. */
+        /** One line per request: `'all'` (default), `'errors'` (status 500 and above, and what the app broke off), or `'none'`. */
         access?: 'all' | 'errors' | 'none' | undefined
         /** The least severe lines that are written. Default `'info'`. */
         level?: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent' | undefined

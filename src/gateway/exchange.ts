@@ -289,7 +289,7 @@ export class Exchange implements Served, Errand, Patron, Visitor, Flight, Tried 
     const now = door.clock.now()
     this.kept?.release()
     door.inflight.leave(this)
-    if (story.statusOf(status) >= door.journal.least)
+    if (story.gravityOf(status) >= door.journal.least)
       door.journal.write(story.entry(connection.origin.address, this, now))
     if (status === 101) return
     if (persist && !door.closing) connection.next(now)

@@ -1,7 +1,7 @@
 import { maskTarget } from '../http/target.ts'
 import type { Clock } from '../lib/clock.ts'
 import { type ErrorCode, errors } from '../lib/errors.ts'
-import type { Entry, Exchange } from '../observe/journal.ts'
+import { gravityOf, type Entry, type Exchange } from '../observe/journal.ts'
 import { newId } from './chance.ts'
 
 /** What only the end of an exchange knows. */
@@ -42,6 +42,10 @@ export class Story {
   /** What is told as the status, for one that the client was told or would have been. */
   statusOf(status: number): number {
     return this.error?.code === 'client-left' ? 499 : status
+  }
+
+  gravityOf(status: number): number {
+    return gravityOf(this.statusOf(status), this.error)
   }
 
   /** `now` on the gateway's clock. */

@@ -18,7 +18,7 @@ export interface ThreadStart {
   /** All of them. */
   readonly routes: RouteChange
   readonly sessionKey: Uint8Array
-  /** One number that changes: exchanges below this status interest nobody in the main thread. */
+  /** One number that changes: exchanges below this gravity interest nobody in the main thread. */
   readonly least: SharedArrayBuffer
   /** Where all threads count, and this one's row in it. */
   readonly board: BoardMemory

@@ -60,7 +60,9 @@ export function judge(
   const [first] = shapes
   if (first === undefined) return { culprit: null, suspects, blame: 'no request was in flight' }
   if (tried.length === 1 && tried[0] !== undefined) {
-    return { culprit: tried[0], suspects, blame: `${tried[0]} was being tried as the only suspect: culprit` }
+    // Where the app also dies with nothing in flight, it may have been there by chance.
+    const verdict = earlier.some((it) => it.flights.length === 0) ? 'likely culprit' : 'culprit'
+    return { culprit: tried[0], suspects, blame: `${tried[0]} was being tried as the only suspect: ${verdict}` }
   }
   if (flights.length + more === 1) {
     return { culprit: first, suspects, blame: `${first} was in flight alone: likely culprit` }

@@ -19,7 +19,10 @@ interface Crash {
   readonly at: number
   /** How much it counts, see `ends.ts`. */
   readonly weight: number
-  /** Shapes that were in flight, the most of them once; and those of them that were there as the only suspect. */
+  /**
+   * Shapes that were in flight, the most of them once; none: it had another cause. And those of them that were there as the
+   * only suspect.
+   */
   readonly inFlight: readonly string[]
   readonly tried: readonly string[]
   /** One request was in flight, whoever it was. */
@@ -48,7 +51,7 @@ interface Seen {
 
 export const noEvidence: Evidence = { seq: 0, crashes: [], acquitted: new Map() }
 
-/** Older crashes of one app are forgotten; shapes beyond this many in one crash are not suspected. */
+/** Older crashes of one app, of those with and of those without a request in flight, are forgotten; shapes beyond this many in one crash are not suspected. */
 const maxCrashes = 16
 const maxShapes = 64
 /** What a shape is remembered by at most; the rest of a longer one is a digest. */
@@ -81,16 +84,20 @@ function digest(text: string): string {
   return (hash >>> 0).toString(16).padStart(8, '0')
 }
 
-/** Writes down what was in flight at a crash, all that is known of it so far. `weight` 0 leaves everything as it is. */
+/**
+ * Writes down what was in flight at a crash, all that is known of it so far. `weight` 0 leaves everything as it is, and so
+ * does a crash with nothing in flight, unless `isAll` says that nothing more will be known.
+ */
 export function accuse(
   evidence: Evidence,
   crash: { readonly id: string; readonly run: number; readonly at: number; readonly weight: number },
   seen: readonly Seen[],
+  isAll: boolean = false,
 ): Evidence {
-  if (crash.weight === 0 || seen.length === 0) return evidence
+  if (crash.weight === 0 || (seen.length === 0 && !isAll)) return evidence
   // Not by its run: another life of the gateway may have counted so, too.
-  const known = evidence.crashes.find(({ id }) => id === crash.id)
-  const seq = known?.seq ?? evidence.seq + 1
+  const known = evidence.crashes.find((it) => it.id === crash.id && isExplained(it))
+  const seq = known?.seq ?? (seen.length === 0 ? evidence.seq : evidence.seq + 1)
   const inFlight = [...new Set(seen.map(({ shape }) => shape))].slice(0, maxShapes)
   const tried = [...new Set(seen.filter(({ alone }) => alone).map(({ shape }) => shape))].slice(0, maxShapes)
   const { id, run, at, weight } = crash
@@ -99,8 +106,19 @@ export function accuse(
   return {
     ...evidence,
     seq: Math.max(seq, evidence.seq),
-    crashes: [...others, written].sort((a, b) => a.seq - b.seq).slice(-maxCrashes),
+    crashes: newest([...others, written].sort((a, b) => a.seq - b.seq)),
   }
+}
+
+/** As many of either kind: neither is to push out the other. */
+function newest(crashes: readonly Crash[]): readonly Crash[] {
+  const explained = crashes.filter(isExplained)
+  const others = crashes.filter((it) => !isExplained(it)).sort((a, b) => a.at - b.at)
+  return [...others.slice(-maxCrashes), ...explained.slice(-maxCrashes)]
+}
+
+function isExplained({ inFlight }: Crash): boolean {
+  return inFlight.length > 0
 }
 
 /** A request of this shape was answered, tried under the suspicions of `seq`. */
@@ -123,6 +141,9 @@ export function forget(evidence: Evidence, settings: PoisonSettings, now: number
 export function suspicionsOf(evidence: Evidence, settings: PoisonSettings | null, now: number): Suspicions | null {
   if (settings === null || evidence.crashes.length === 0) return null
   const { crashes } = forget(evidence, settings, now)
+  // An app that also dies with nothing in flight has another fault, and who is tried meanwhile may be there by chance.
+  const unexplained = crashes.reduce((sum, it) => (isExplained(it) ? sum : sum + it.weight), 0)
+  const enough = settings.strikes + unexplained
   const suspects: string[] = []
   const quarantined: Quarantined[] = []
   for (const shape of new Set(crashes.flatMap(({ inFlight }) => inFlight))) {
@@ -130,7 +151,7 @@ export function suspicionsOf(evidence: Evidence, settings: PoisonSettings | null
     const held = crashes.filter((it) => it.seq > since && counts(it, shape))
     const strikes = held.reduce((sum, crash) => strike(sum, crash, settings.strikes), 0)
     if (strikes === 0) continue
-    if (strikes < settings.strikes) suspects.push(shape)
+    if (strikes < enough) suspects.push(shape)
     else {
       const until = Math.max(...held.map(({ at }) => at)) + settings.for
       quarantined.push({ shape, until, crashes: held.map(({ id }) => id) })

@@ -59,7 +59,7 @@ export type Observer = (entry: Entry) => void
 
 interface Seat {
   readonly observer: Observer
-  /** The least status of an exchange that it looks at. */
+  /** The least gravity of an exchange that it looks at. */
   readonly least: () => number
 }
 
@@ -68,7 +68,7 @@ export class Journal {
   /** Replaced whole, so that whoever leaves while an entry is told leaves nobody out. */
   #observers: readonly Seat[] = []
 
-  /** Exchanges below this status interest nobody: whoever has to make them, or bring them from afar, may leave them out. */
+  /** Exchanges below this gravity interest nobody: whoever has to make them, or bring them from afar, may leave them out. */
   get least(): number {
     let least = noExchanges
     for (let at = 0; at < this.#observers.length; at++) least = Math.min(least, (this.#observers[at] as Seat).least())
@@ -87,7 +87,7 @@ export class Journal {
     }
   }
 
-  /** `least` says from which status on exchanges are looked at: all by default, `noExchanges` for none. */
+  /** `least` says from which gravity on exchanges are looked at: all by default, `noExchanges` for none. */
   subscribe(observer: Observer, least: () => number = () => 0): Disposable {
     const seat = { observer, least }
     this.#observers = [...this.#observers, seat]
@@ -100,9 +100,14 @@ export class Journal {
 }
 
 function isFor(seat: Seat, entry: Entry): boolean {
-  if (entry.type === 'exchange') return entry.status >= seat.least()
+  if (entry.type === 'exchange') return gravityOf(entry.status, entry.error) >= seat.least()
   return entry.type !== 'exchanges' || seat.least() < noExchanges
 }
 
-/** Above every status. */
+/** Its status; of one whose response the app broke off at least 500, whatever the client had been told before. */
+export function gravityOf(status: number, error: Exchange['error']): number {
+  return error?.source === 'app' ? Math.max(status, 500) : status
+}
+
+/** Above every gravity. */
 export const noExchanges = 1_000

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream'
-import { noExchanges, type Entry, type Journal, type ToldExchanges } from './journal.ts'
+import { gravityOf, noExchanges, type Entry, type Exchange, type Journal, type ToldExchanges } from './journal.ts'
 import { painter } from './color.ts'
 import type { Format, Listening } from './format.ts'
 import { accessLine, announcementLine, banner, noticeLine, outputLine, type Look } from './pretty.ts'
@@ -14,7 +14,7 @@ export interface LogOptions {
   /** `pretty` for people at a terminal, `json` for everything else. */
   readonly format: 'pretty' | 'json'
   readonly color: boolean
-  /** Which requests get a line: all, those of status 500 and above, or none. Default `all`. */
+  /** Which requests get a line: all, those of gravity 500 and above, or none. Default `all`. */
   readonly access?: 'all' | 'errors' | 'none'
   /** The least severe entries that get a line; `listening` always does. Default `info`. */
   readonly level?: Level
@@ -41,7 +41,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
   let early: Entry[] | null = []
   const write = (entry: Entry): void => {
     if (entry.type === 'exchanges') return writeAll(entry)
-    if (entry.type === 'exchange' && !wantsExchange(access, entry.status)) return
+    if (entry.type === 'exchange' && !wantsExchange(access, entry)) return
     if (levels.indexOf(levelOf(entry)) < least) return
     const bulk = entry.type === 'output'
     if (!sink.isFull(bulk)) for (const line of format.entry(entry)) sink.write(line, bulk)
@@ -90,7 +90,7 @@ const levels: readonly Level[] = ['trace', 'debug', 'info', 'warn', 'error', 'si
 function levelOf(entry: Exclude<Entry, { type: 'exchanges' }>): Level {
   switch (entry.type) {
     case 'exchange':
-      return entry.status >= 500 ? 'error' : 'info'
+      return isFailure(entry) ? 'error' : 'info'
     case 'announcement':
       return tell(entry.announcement).mood === 'bad' ? 'warn' : 'info'
     case 'output':
@@ -100,8 +100,12 @@ function levelOf(entry: Exclude<Entry, { type: 'exchanges' }>): Level {
   }
 }
 
-function wantsExchange(access: 'all' | 'errors' | 'none', status: number): boolean {
-  return access === 'all' || (access === 'errors' && status >= 500)
+function wantsExchange(access: 'all' | 'errors' | 'none', exchange: Pick<Exchange, 'status' | 'error'>): boolean {
+  return access === 'all' || (access === 'errors' && isFailure(exchange))
+}
+
+function isFailure({ status, error }: Pick<Exchange, 'status' | 'error'>): boolean {
+  return gravityOf(status, error) >= 500
 }
 
 function prettyFormat(color: boolean): Format {

@@ -1,11 +1,11 @@
-import type { Exchange } from './journal.ts'
+import { gravityOf, type Exchange } from './journal.ts'
 
 /**
  * One exchange as a line of JSON, without its end, in the form of the other lines. Made by hand: there may be tens of
  * thousands a second (measured: 2.5 µs where pino takes 9).
  */
 export function requestLine(it: Exchange, now: number): string {
-  const level = it.status >= 500 ? 'error' : 'info'
+  const level = gravityOf(it.status, it.error) >= 500 ? 'error' : 'info'
   return (
     `{"level":"${level}","time":"${isoTime(now)}","event":"request","id":${quoted(it.id)},"at":${it.at}` +
     `,"client":${quoted(it.client)},"subject":${quoted(it.subject)},"app":${quoted(it.app)},"run":${it.run}` +

@@ -175,7 +175,7 @@ export class Crashes implements AsyncDisposable {
     return found
   }
 
-  #accuse(fall: Fall, { flights, at }: Pending): void {
+  #accuse(fall: Fall, { flights, at }: Pending, isAll = false): void {
     const { app, run, version } = fall
     const settings = this.#options.app(app)?.settings.poison ?? null
     if (settings === null) return
@@ -183,7 +183,7 @@ export class Crashes implements AsyncDisposable {
     const known = this.#records.get(app)
     const before = known?.version === version ? forget(known.evidence, settings, now) : noEvidence
     const crash = { id: this.#id(fall), run, at, weight: weightOf(fall) }
-    const evidence = accuse(before, crash, flights)
+    const evidence = accuse(before, crash, flights, isAll)
     if (evidence === before) return
     this.#records.set(app, { version, evidence })
     this.#expireLater(app, evidence, settings)
@@ -207,10 +207,8 @@ export class Crashes implements AsyncDisposable {
     const ms = Math.max(1, expiryOf(evidence, settings) - this.#options.clock.now() + 1)
     clearTimeout(this.#expiries.get(name))
     // setTimeout cannot hold more than 2^31 - 1 ms; one that comes too early is set again.
-    this.#expiries.set(
-      name,
-      setTimeout(() => this.#expire(name), Math.min(ms, 2 ** 31 - 1)),
-    )
+    const late = setTimeout(() => this.#expire(name), Math.min(ms, 2 ** 31 - 1))
+    this.#expiries.set(name, late)
   }
 
   #expire(name: string): void {
@@ -242,8 +240,10 @@ export class Crashes implements AsyncDisposable {
   /** All is known that will be. */
   #settle(fall: Fall): void {
     const { app, run, pid, version, cause, reason, exit, uptime } = fall
-    const { flights, more } = this.#pendingOf(run)
+    const seen = this.#pendingOf(run)
+    const { flights, more } = seen
     this.#pending.delete(run)
+    if (flights.length === 0) this.#accuse(fall, seen, true)
     const { culprit, suspects, blame } = judge(flights, more, this.#files.list(app))
     const output = this.#options
       .lines(app)

@@ -17,6 +17,7 @@ const settings = { strikes: 2, for: 600_000 }
 const alone = (shape: string): { shape: string; alone: boolean } => ({ shape, alone: true })
 const among = (...shapes: string[]): { shape: string; alone: boolean }[] =>
   shapes.map((shape) => ({ shape, alone: false }))
+const tried = [alone('GET /wait')]
 const crash = (run: number, at = 0, weight = 1): { id: string; run: number; at: number; weight: number } => {
   return { id: `app-${run}`, run, at, weight }
 }
@@ -71,6 +72,31 @@ test('two suspects at one instance leave both as they are, also when the second 
   assert.deepEqual(now(both)?.suspects, ['GET /a', 'GET /boom'])
 })
 
+test('each death with nothing in flight, once all is known of it, asks for one more before anybody is quarantined', () => {
+  const other = crash(1)
+  assert.equal(accuse(noEvidence, other, []), noEvidence)
+  let evidence = accuse(noEvidence, other, [], true)
+  assert.equal(now(evidence), null)
+  evidence = accuse(accuse(evidence, crash(2), tried), crash(3), tried)
+  assert.deepEqual(now(evidence)?.suspects, ['GET /wait'])
+  const convicted = accuse(evidence, crash(4), tried)
+  assert.deepEqual(
+    now(convicted)?.quarantined.map(({ shape }) => shape),
+    ['GET /wait'],
+  )
+  assert.deepEqual(now(accuse(convicted, crash(5), [], true))?.quarantined, [])
+  // What was in flight is heard of after all.
+  const late = accuse(evidence, other, among('GET /x', 'GET /y'))
+  assert.deepEqual(
+    now(late)?.quarantined.map(({ shape }) => shape),
+    ['GET /wait'],
+  )
+  assert.deepEqual(now(late)?.suspects, ['GET /x', 'GET /y'])
+  // However many there are, those with requests are not forgotten for them.
+  for (let run = 10; run < 40; run++) evidence = accuse(evidence, crash(run), [], true)
+  assert.deepEqual(now(evidence)?.suspects, ['GET /wait'])
+})
+
 test('it passes with time', () => {
   const first = accuse(noEvidence, crash(1, 0), among('GET /boom'))
   const second = accuse(first, crash(2, 1_000), [alone('GET /boom')])
@@ -97,6 +123,7 @@ test('nobody who never died alone, or as the only suspect, is ever quarantined; 
       kind: fc.constant('crash' as const),
       run: fc.nat(40),
       seen: fc.array(fc.record({ shape, alone: fc.boolean() }), { maxLength: 6 }),
+      isAll: fc.boolean(),
       weight: fc.constantFrom(0, 0.5, 1),
     }),
     fc.record({ kind: fc.constant('acquit' as const), shape, seq: fc.nat(30) }),
@@ -112,7 +139,7 @@ test('nobody who never died alone, or as the only suspect, is ever quarantined; 
         if (it.kind === 'pass') at += it.ms
         else if (it.kind === 'acquit') evidence = acquit(evidence, it.shape, it.seq)
         else {
-          evidence = accuse(forget(evidence, rules, at), crash(it.run, at, it.weight), it.seen)
+          evidence = accuse(forget(evidence, rules, at), crash(it.run, at, it.weight), it.seen, it.isAll)
           const tried = new Set(it.seen.filter((one) => one.alone).map((one) => one.shape))
           if (tried.size === 1) for (const one of tried) certain.add(one)
           if (it.seen.length === 1) certain.add(it.seen[0]?.shape ?? '')
@@ -123,7 +150,7 @@ test('nobody who never died alone, or as the only suspect, is ever quarantined; 
           assert.ok(one.until > at && one.until <= at + rules.for)
           assert.ok(!found?.suspects.includes(one.shape))
         }
-        assert.ok(evidence.crashes.length <= 16)
+        assert.ok(evidence.crashes.length <= 32)
         assert.equal(suspicionsOf(evidence, rules, at + rules.for), null)
       }
     }),

@@ -112,12 +112,19 @@ test('people see the banner first, then a line for each entry, names in one colu
 })
 
 test('access lines can be limited to errors, or left out', async () => {
-  const some: Entry[] = [exchange, { ...exchange, status: 404 }, { ...exchange, status: 502 }]
+  const broken = { ...exchange, error: { code: 'truncated-response', source: 'app', detail: 'it broke off' } } as const
+  const left = {
+    ...exchange,
+    status: 499,
+    error: { code: 'client-left', source: 'client', detail: 'it left' },
+  } as const
+  const some: Entry[] = [exchange, { ...exchange, status: 404 }, { ...exchange, status: 502 }, broken, left]
   const count = async (options: Partial<LogOptions>): Promise<number> => {
     return (await logged({ format: 'json', ...options }, [], some)).split('"request"').length - 1
   }
-  assert.equal(await count({}), 3)
-  assert.equal(await count({ access: 'errors' }), 1)
+  assert.equal(await count({}), 5)
+  assert.equal(await count({ access: 'errors' }), 2)
+  assert.equal(await count({ level: 'error' }), 2)
   assert.equal(await count({ access: 'none' }), 0)
 })
 
@@ -143,7 +150,7 @@ test('exchanges that come as their lines are logged as if they had come one by o
   }
 })
 
-test('a log says from which status on it looks at requests', async () => {
+test('a log says from which gravity on it looks at requests', async () => {
   const least = async (options: Partial<LogOptions>): Promise<number> => {
     const journal = new Journal()
     await using _ = await openLog({ journal, out: new PassThrough(), format: 'json', color: false, ...options })
