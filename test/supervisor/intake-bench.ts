@@ -83,7 +83,8 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
     intake,
     drop: async (name, content, mode = 0o755) => {
       const file = path.join(appsDir, name)
-      await writeFile(file, content)
+      // With the mode from the first byte on: a chmod that comes a while later is a verdict and then another one.
+      await writeFile(file, content, { mode })
       await chmod(file, mode)
       return file
     },

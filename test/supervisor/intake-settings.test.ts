@@ -97,7 +97,7 @@ test('a folder is run by the first of: app.json, run, start, its name, Procfile,
   await mkdir(folder)
   const step = async (name: string, content: string, mode = 0o644): Promise<Launched> => {
     const mark = bench.mark()
-    await writeFile(path.join(folder, name), content)
+    await writeFile(path.join(folder, name), content, { mode })
     await chmod(path.join(folder, name), mode)
     return await launched(bench, 'chat', mark)
   }
