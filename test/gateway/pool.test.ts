@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { Pool } from '../../src/gateway/pool.ts'
 import { isRunning } from '../../src/gateway/pulse.ts'
 import { Room, roomIn, type Spare } from '../../src/gateway/room.ts'
+import { Upstreams } from '../../src/gateway/upstreams.ts'
 import { Sweep } from '../../src/gateway/sweep.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { eventually } from '../support/wait.ts'
@@ -65,11 +66,12 @@ test('of an instance that has ended no connection is kept, until a new one stand
   await using app = await startApp(() => {})
   using sweep = new Sweep(systemClock, () => {})
   const limits = { max: 1, queue: 2, idle: null }
-  using pool = new Pool({ host: '127.0.0.1', port: app.port }, limits, systemClock, sweep, room())
+  using upstreams = new Upstreams(systemClock, sweep, room(), null, () => {})
+  const pool = upstreams.poolOf({ run: 1, host: '127.0.0.1', port: app.port }, limits)
   const [first, second] = [new User(), new User()]
   for (const user of [first, second]) assert.ok(pool.join(user, systemClock.now()))
   await eventually(() => first.link !== null, { what: 'the first connection' })
-  pool.trust.isOver = true
+  upstreams.fallen(1)
   // Its last answer is read before its end.
   pool.freed(first.link ?? assert.fail())
   assert.ok(first.link?.socket.destroyed)

@@ -84,6 +84,19 @@ test('an app that falls again and again has one timer for what is held against i
   })
 })
 
+test('a death of which it turns out that nothing was in flight asks for one more', async () => {
+  await withCrashes(600_000, async ({ fall, told, announced }) => {
+    const quarantined = (): number => announced.filter(({ kind }) => kind === 'quarantined').length
+    fall(1)
+    await told(() => announced.some(({ kind }) => kind === 'crashed'))
+    fall(2, 'GET /boom')
+    fall(3, 'GET /boom')
+    assert.equal(quarantined(), 0)
+    fall(4, 'GET /boom')
+    assert.equal(quarantined(), 1)
+  })
+})
+
 test('what is held against requests ends by itself', async () => {
   await withCrashes(500, async ({ crashes, fall, told, announced, suspected }) => {
     fall(1, 'GET /boom')
